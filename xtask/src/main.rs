@@ -1,6 +1,11 @@
 //! Contributor tasks: what people and CI run. `cargo xtask` lists them.
 
+mod cargo;
 mod conformance;
+mod debian;
+mod demo;
+mod registry;
+mod test;
 
 use std::process::ExitCode;
 
@@ -11,11 +16,14 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let done = match task {
+        "demo" => demo::run(),
+        "test" => test::run(rest),
         "conformance" => conformance::run(rest),
-        _ => {
+        "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())
         }
+        _ => Err(format!("no such task\n{USAGE}").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

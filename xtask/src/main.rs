@@ -1,5 +1,6 @@
 //! Contributor tasks: what people and CI run. `cargo xtask` lists them.
 
+mod bench;
 mod cargo;
 mod conformance;
 mod debian;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let done = match task {
         "demo" => demo::run(),
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "conformance" => conformance::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -53,7 +53,7 @@ pub struct Statement<K> {
     pub original: String,
     /// The comments directly above it, without `#` and blanks.
     pub comments: Vec<Word>,
-    /// The last empty line between its continuations, if there is one.
+    /// From the last empty line between its continuations to the end of what is continued, if there is one.
     pub empty_continuation: Option<Span>,
 }
 

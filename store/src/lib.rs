@@ -21,9 +21,11 @@ pub mod content;
 pub mod fsck;
 pub mod gc;
 pub mod image;
+mod inventory;
 pub mod layer;
 pub mod lease;
 pub mod name;
+mod reach;
 mod record;
 mod root;
 mod scratch;
@@ -33,5 +35,6 @@ mod tree;
 pub mod usage;
 pub mod view;
 
+pub use reach::ReachError;
 pub use record::RecordError;
 pub use store::{OpenError, Store};

@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use crate::cache::CacheRecords;
 use crate::content::ContentStore;
-use crate::fsck::{FsckError, Report};
-use crate::gc::{CollectError, Collected, Policy};
+use crate::fsck::{self, FsckError, Report};
+use crate::gc::{self, CollectError, Collected, Policy};
 use crate::image::Images;
+use crate::inventory::Inventory;
 use crate::layer::LayerStore;
 use crate::lease::{Lease, LeaseError};
 use crate::name::Names;
 use crate::record::{Database, RecordError};
 use crate::root::Root;
 use crate::snapshot::Snapshots;
-use crate::usage::{Usage, UsageError};
+use crate::usage::{self, Usage, UsageError};
 
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -120,23 +121,22 @@ impl Store {
 
     /// Keeps all that this process makes or uses from the collector until dropped.
     pub fn lease(&self) -> Result<Lease, LeaseError> {
-        todo!()
+        Lease::shared(&self.parts.root)
     }
 
     /// Removes what nothing holds.
     pub fn collect(&self, policy: &Policy) -> Result<Collected, CollectError> {
-        let _ = (policy, &self.parts.records);
-        todo!()
+        gc::collect(self.parts.inventory(), policy, gc::LEASE_WAIT)
     }
 
     /// Checks everything against everything.
     pub fn fsck(&self) -> Result<Report, FsckError> {
-        todo!()
+        fsck::check(self.parts.inventory())
     }
 
     /// What takes how much.
     pub fn usage(&self) -> Result<Usage, UsageError> {
-        todo!()
+        usage::measure(self.parts.inventory())
     }
 }
 
@@ -149,6 +149,11 @@ impl Parts {
         let images = Images::new(Arc::clone(&records), content.clone(), layers.clone());
         let cache = CacheRecords::new(Arc::clone(&records), layers.clone());
         Parts { root, records, content, layers, snapshots, names, images, cache }
+    }
+
+    fn inventory(&self) -> Inventory<'_> {
+        let Parts { root, records, content, layers, .. } = self;
+        Inventory { root, records, content, layers }
     }
 }
 

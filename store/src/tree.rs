@@ -186,7 +186,7 @@ mod tests {
         std::fs::create_dir(&tree).unwrap();
         std::fs::create_dir(tree.join("deep-1")).unwrap();
         let mut fd = rustix::fs::open(&tree, DIRECTORY, Mode::empty()).unwrap();
-        for _ in 0..5_000 {
+        for _ in 0..600 {
             rustix::fs::mkdirat(&fd, "d", Mode::RWXU).unwrap();
             fd = rustix::fs::openat(&fd, "d", DIRECTORY, Mode::empty()).unwrap();
         }

@@ -1,8 +1,15 @@
 //! Build cache records: key → what a step gave.
+use std::sync::Arc;
+
+use crate::layer::LayerStore;
+use crate::record::Database;
 use tug_oci::{DiffId, Digest};
 
 /// Build cache records.
-pub struct CacheRecords {}
+pub struct CacheRecords {
+    records: Arc<Database>,
+    layers: LayerStore,
+}
 /// Why a record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +40,9 @@ pub struct FileStamp {
 }
 
 impl CacheRecords {
+    pub(crate) fn new(records: Arc<Database>, layers: LayerStore) -> CacheRecords {
+        CacheRecords { records, layers }
+    }
     /// Looks a key up, and notes that it was of use. `None` also when one of its layers is gone.
     pub fn get(&self, key: &Digest) -> Result<Option<CacheRecord>, CacheError> {
         let _ = key;

@@ -2,10 +2,19 @@
 //!
 //! An image built here has a manifest whose layers are plain tars, so that layer digest and diff id are one and no
 //! blob has to exist: [`Images::packed`] makes the form that goes to a registry.
+use std::sync::Arc;
+
+use crate::content::ContentStore;
+use crate::layer::LayerStore;
+use crate::record::Database;
 use tug_oci::{Compression, Descriptor, DiffId, Digest, ImageConfig, Manifest, Platform, Reference};
 
 /// Images, named or not.
-pub struct Images {}
+pub struct Images {
+    records: Arc<Database>,
+    content: ContentStore,
+    layers: LayerStore,
+}
 
 /// An image whose manifest and config are here.
 #[derive(Clone, Debug)]
@@ -45,6 +54,9 @@ pub struct Listed {
 pub enum ImageError {}
 
 impl Images {
+    pub(crate) fn new(records: Arc<Database>, content: ContentStore, layers: LayerStore) -> Images {
+        Images { records, content, layers }
+    }
     /// Reads the image for a platform that a manifest or index descriptor leads to.
     pub fn read(&self, target: &Descriptor, platform: &Platform) -> Result<Image, ImageError> {
         let _ = (target, platform);

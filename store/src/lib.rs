@@ -24,9 +24,14 @@ pub mod image;
 pub mod layer;
 pub mod lease;
 pub mod name;
+mod record;
+mod root;
+mod scratch;
 pub mod snapshot;
 pub mod store;
+mod tree;
 pub mod usage;
 pub mod view;
 
+pub use record::RecordError;
 pub use store::{OpenError, Store};

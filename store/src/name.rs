@@ -1,14 +1,24 @@
 //! Image names.
+use std::sync::Arc;
+
+use crate::content::ContentStore;
+use crate::record::Database;
 use tug_oci::{Descriptor, Reference};
 
 /// References and what they point to.
-pub struct Names {}
+pub struct Names {
+    records: Arc<Database>,
+    content: ContentStore,
+}
 /// Why a name cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {}
 
 impl Names {
+    pub(crate) fn new(records: Arc<Database>, content: ContentStore) -> Names {
+        Names { records, content }
+    }
     /// What a name points to.
     pub fn get(&self, name: &Reference) -> Result<Option<Descriptor>, NameError> {
         let _ = name;

@@ -16,6 +16,7 @@
 //! # drop(lease); Ok(()) }
 //! ```
 
+mod beneath;
 pub mod cache;
 pub mod content;
 pub mod fsck;
@@ -29,9 +30,11 @@ mod root;
 mod scratch;
 pub mod snapshot;
 pub mod store;
+mod tarball;
 mod tree;
 pub mod usage;
 pub mod view;
 
 pub use record::RecordError;
 pub use store::{OpenError, Store};
+pub use tarball::TarError;

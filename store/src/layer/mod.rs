@@ -1,4 +1,14 @@
 //! Layers: directories in overlayfs' own form (`userxattr` flavour), named by diff id.
+mod apply;
+mod leaning;
+mod pack;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use apply::ApplyError;
+pub use pack::WalkError;
+
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use tug_oci::{Compression, Descriptor, DiffId, MediaType};

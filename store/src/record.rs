@@ -3,6 +3,8 @@
 //! Every change is one transaction that is whole or not there. `synchronous=NORMAL` may lose the last ones when the
 //! machine (not the process) dies, but never orders a record before an older one.
 
+mod cache;
+mod image;
 mod layer;
 
 use std::path::Path;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tug_oci::Descriptor;
 
+pub use cache::{CacheRecord, FileStamp};
+pub(crate) use image::{ImageRecord, ImageRecords};
 pub(crate) use layer::LayerRecord;
 
 /// Why a record cannot be read or written.
@@ -43,6 +47,18 @@ pub enum RecordError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl RecordError {
+    /// Whether it was for want of room.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            RecordError::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One connection; the threads of a process take turns on it.
@@ -81,6 +97,27 @@ impl Database {
         Ok(value)
     }
 
+    /// Changes in one transaction that is on disk when this returns: what is removed after it may not come back by a
+    /// power cut.
+    pub(crate) fn write_through<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, RecordError> {
+        self.read(|connection| connection.pragma_update(None, "synchronous", "FULL"))?;
+        let changed = self.write(change);
+        self.read(|connection| connection.pragma_update(None, "synchronous", "NORMAL"))?;
+        changed
+    }
+
+    /// What SQLite finds wrong with the file, a line each.
+    pub(crate) fn check(&self) -> Result<Vec<String>, RecordError> {
+        let lines: Vec<String> = self.read(|connection| {
+            let mut check = connection.prepare("PRAGMA integrity_check")?;
+            check.query_map([], |row| row.get(0))?.collect()
+        })?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// A panic while the lock was held rolled its transaction back, so the connection is still good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
@@ -108,6 +145,12 @@ impl Database {
     }
 }
 
+/// Seconds since 1970, as records have it.
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// A descriptor as it stands in a row.
 fn json(descriptor: &Descriptor) -> String {
     serde_json::to_string(descriptor).expect("a descriptor is made of strings and numbers")
@@ -115,8 +158,11 @@ fn json(descriptor: &Descriptor) -> String {
 
 /// The descriptor in a row.
 fn descriptor(row: &str, json: &str) -> Result<Descriptor, RecordError> {
-    serde_json::from_str(json)
-        .map_err(|error| RecordError::Damaged { row: row.to_owned(), why: error.to_string() })
+    serde_json::from_str(json).map_err(|error| damaged(row, &error))
+}
+
+fn damaged(row: &str, why: &dyn std::fmt::Display) -> RecordError {
+    RecordError::Damaged { row: row.to_owned(), why: why.to_string() }
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::tree;
 
@@ -64,7 +65,7 @@ impl Scratch {
             };
             let locked = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
             if locked && still_named(&lock, &path) {
-                return Ok(Scratch { path, lock: lock, kept: false });
+                return Ok(Scratch { path, lock, kept: false });
             }
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "no temporary name could be had"))
@@ -77,6 +78,37 @@ impl Drop for Scratch {
             // What cannot be removed now goes with the next collection.
             let _ = tree::remove(&self.path);
         }
+    }
+}
+
+/// Removes what dead processes left in a directory; says how many bytes of disk that gave back. What a living
+/// process has locked stays.
+pub(crate) fn sweep(parent: &Path) -> io::Result<u64> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut freed = 0;
+    for entry in fs::read_dir(parent)? {
+        let path = entry?.path();
+        let lock = match rustix::fs::open(&path, flags, Mode::empty()) {
+            Ok(lock) => lock,
+            Err(Errno::NOENT) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => freed += tree::remove(&path)?,
+            Err(Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(freed)
+}
+
+/// Removes a directory tree that readers may not see half gone: it is renamed into `parent` first.
+pub(crate) fn discard(path: &Path, parent: &Path) -> io::Result<u64> {
+    let trash = parent.join(unique_name());
+    match fs::rename(path, &trash) {
+        Ok(()) => tree::remove(&trash),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
 }
 

@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use crate::cache::CacheRecords;
 use crate::content::ContentStore;
-use crate::fsck::{FsckError, Report};
-use crate::gc::{CollectError, Collected, Policy};
+use crate::fsck::{self, FsckError, Report};
+use crate::gc::{self, CollectError, Collected, Policy};
 use crate::image::Images;
+use crate::inventory::Inventory;
 use crate::layer::LayerStore;
 use crate::lease::{Lease, LeaseError};
 use crate::name::Names;
 use crate::record::{Database, RecordError};
 use crate::root::Root;
 use crate::snapshot::Snapshots;
-use crate::usage::{Usage, UsageError};
+use crate::usage::{self, Usage, UsageError};
 
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -120,23 +121,27 @@ impl Store {
 
     /// Keeps all that this process makes or uses from the collector until dropped.
     pub fn lease(&self) -> Result<Lease, LeaseError> {
-        todo!()
+        Lease::shared(&self.parts.root)
     }
 
     /// Removes what nothing holds.
     pub fn collect(&self, policy: &Policy) -> Result<Collected, CollectError> {
-        let _ = (policy, &self.parts.records);
-        todo!()
+        gc::collect(self.inventory(), policy, gc::LEASE_WAIT)
     }
 
     /// Checks everything against everything.
     pub fn fsck(&self) -> Result<Report, FsckError> {
-        todo!()
+        fsck::check(self.inventory())
     }
 
     /// What takes how much.
     pub fn usage(&self) -> Result<Usage, UsageError> {
-        todo!()
+        usage::measure(self.inventory())
+    }
+
+    pub(crate) fn inventory(&self) -> Inventory<'_> {
+        let Parts { root, records, content, layers, .. } = self.parts.as_ref();
+        Inventory { root, records, content, layers }
     }
 }
 
@@ -160,5 +165,30 @@ fn make_directory(path: &Path) -> io::Result<()> {
             fs::DirBuilder::new().mode(0o700).recursive(true).create(path)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lease_keeps_the_collector_out_and_its_end_lets_it_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let blob = store.content().put("text/plain", b"in use").unwrap();
+        let lease = store.lease().unwrap();
+        let collect = || gc::collect(store.inventory(), &Policy::default(), Duration::ZERO);
+        let error = collect().unwrap_err();
+        let CollectError::InUse(source) = &error else { panic!("{error}") };
+        assert!(source.to_string().contains("builds, pulls or containers that are running"), "{source}");
+        assert!(store.content().contains(&blob.digest));
+        let second = store.lease().unwrap();
+        drop(lease);
+        assert!(matches!(collect(), Err(CollectError::InUse(_))));
+        drop(second);
+        assert_eq!(collect().unwrap().blobs, 1);
+        assert!(!store.content().contains(&blob.digest));
     }
 }

@@ -67,6 +67,48 @@ impl Database {
     }
 }
 
+impl Database {
+    /// All blobs that layers are packed as.
+    pub(crate) fn layer_blobs(&self) -> Result<Vec<(DiffId, Descriptor)>, RecordError> {
+        let rows: Vec<(String, String)> = self.read(|connection| {
+            let mut select = connection.prepare("SELECT diff_id, descriptor FROM layer_blobs")?;
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        let parse = |(key, text): (String, String)| {
+            let layer = key.parse().map(DiffId).map_err(|error| super::damaged(&key, &error))?;
+            Ok((layer, super::descriptor(&key, &text)?))
+        };
+        rows.into_iter().map(parse).collect()
+    }
+
+    /// All layers that are recorded.
+    pub(crate) fn layers(&self) -> Result<Vec<DiffId>, RecordError> {
+        let rows: Vec<String> = self.read(|connection| {
+            let mut select = connection.prepare("SELECT diff_id FROM layers")?;
+            select.query_map([], |row| row.get(0))?.collect()
+        })?;
+        let parse = |text: String| text.parse().map(DiffId).map_err(|error| super::damaged(&text, &error));
+        rows.into_iter().map(parse).collect()
+    }
+
+    /// Removes the records of layers that are gone, and of blobs that are.
+    pub(crate) fn drop_layers(
+        &self,
+        layers: &[DiffId],
+        blobs: &[(DiffId, Descriptor)],
+    ) -> Result<(), RecordError> {
+        self.write(|transaction| {
+            let mut layer = transaction.prepare("DELETE FROM layers WHERE diff_id = ?1")?;
+            let mut blob =
+                transaction.prepare("DELETE FROM layer_blobs WHERE diff_id = ?1 AND descriptor = ?2")?;
+            layers.iter().try_for_each(|gone| layer.execute([gone.to_string()]).map(drop))?;
+            blobs
+                .iter()
+                .try_for_each(|(of, gone)| blob.execute((of.to_string(), super::json(gone))).map(drop))
+        })
+    }
+}
+
 fn name(compression: Compression) -> &'static str {
     match compression {
         Compression::None => "none",

@@ -1,0 +1,13 @@
+//! The store as its users see it: one binary for all integration tests.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod child;
+mod collect;
+mod content;
+mod crash;
+mod fixture;
+mod full_disk;
+mod images;
+mod names;
+mod stamps;

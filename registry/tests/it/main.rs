@@ -2,5 +2,8 @@
 
 mod faults;
 mod login;
+mod pull;
+mod push;
 mod resolve;
+mod skopeo;
 mod support;

@@ -45,13 +45,20 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The method it is about; empty for all.
-    pub method: &'static str,
+    pub method: String,
     /// What the path must hold.
-    pub path: &'static str,
+    pub path: String,
     /// How often.
     pub times: u32,
     /// What goes wrong.
     pub fault: Fault,
+}
+
+impl Rule {
+    /// A fault for so many requests of a method (empty for all) whose path holds a text.
+    pub fn new(method: &str, path: &str, times: u32, fault: Fault) -> Rule {
+        Rule { method: method.to_owned(), path: path.to_owned(), times, fault }
+    }
 }
 
 /// What a client must show.
@@ -300,7 +307,7 @@ impl State {
         let fits = |rule: &&mut Rule| {
             rule.times > 0
                 && (rule.method.is_empty() || rule.method == request.method)
-                && request.path.contains(rule.path)
+                && request.path.contains(&rule.path)
         };
         let rule = self.rules.iter_mut().find(fits)?;
         rule.times -= 1;

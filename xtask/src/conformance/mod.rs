@@ -1,5 +1,8 @@
 //! The recorded corpora: what other builders do, held against tug. One module a corpus.
 
+mod recipe;
+mod tar;
+
 use std::path::{Path, PathBuf};
 
 use crate::Problem;
@@ -15,7 +18,7 @@ pub(crate) struct Score {
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] = &[];
+const CORPORA: &[Corpus] = &[("tar", tar::run)];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {

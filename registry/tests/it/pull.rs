@@ -111,8 +111,10 @@ fn refused(fault: Fault, path: &str) -> String {
     registry.fail(Rule::new("GET", path, 1000, fault));
     let store = store();
     let name = reference(&registry.authority(), "team/app:1");
-    let error = client(impatient()).pull(&store, &name, &Platform::host(), &Silent).unwrap_err();
-    assert_eq!(store.names().get(&name).unwrap(), None, "no name of a failed pull");
+    let pulled = client(impatient()).pull(&store, &name, &Platform::host(), &Silent);
+    let error = pulled.expect_err("the registry fails");
+    let named = store.names().get(&name).expect("names can be read");
+    assert_eq!(named, None, "no name of a failed pull");
     assert!(!store.layers().contains(&image.diff_ids[1]), "no layer of wrong bytes");
     store.assert_sound();
     chain(&error)

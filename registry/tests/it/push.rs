@@ -17,7 +17,7 @@ fn with_image(client: &Client) -> (TestStore, SyntheticImage) {
     let image = image(&[vec![File::noise("noise", 3_000_000, 7)], vec![File::new("etc/name", "top")]]);
     origin.put_image("origin", "1", &image);
     let name = reference(&origin.authority(), "origin:1");
-    client.pull(&store, &name, &Platform::host(), &Silent).unwrap();
+    client.pull(&store, &name, &Platform::host(), &Silent).expect("the origin has the image");
     (store, image)
 }
 
@@ -148,7 +148,9 @@ fn outlasts(rules: Vec<Rule>) -> FaultyRegistry {
     }
     let name = reference(&registry.authority(), "app:1");
     let result = client.push(&store, &name, &image.descriptor, &Silent);
-    assert!(result.is_ok(), "{text}: {}", chain(&result.unwrap_err()));
+    if let Err(error) = result {
+        panic!("{text}: {}", chain(&error));
+    }
     has_all(&registry, "app", &image);
     registry
 }

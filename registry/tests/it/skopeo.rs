@@ -11,7 +11,7 @@ use crate::support::{client, docker_registry, options, reference, store};
 fn skopeo(arguments: &[&str]) -> String {
     let output = Command::new("skopeo").args(arguments).output().expect("Debian package skopeo is installed");
     assert!(output.status.success(), "skopeo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("skopeo speaks UTF-8")
 }
 
 #[test]

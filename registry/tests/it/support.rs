@@ -118,13 +118,22 @@ pub(crate) struct Recorder(Mutex<Vec<(String, TransferKind, TransferState)>>);
 
 impl Progress for Recorder {
     fn report(&self, transfer: Transfer<'_>) {
-        self.0.lock().unwrap().push((transfer.digest.to_string(), transfer.kind, transfer.state));
+        self.0.lock().expect("no test panics while it reports").push((
+            transfer.digest.to_string(),
+            transfer.kind,
+            transfer.state,
+        ));
     }
 }
 
 impl Recorder {
     /// How many things of a kind came to a state.
     pub(crate) fn count(&self, kind: TransferKind, state: TransferState) -> usize {
-        self.0.lock().unwrap().iter().filter(|(_, k, s)| *k == kind && *s == state).count()
+        self.0
+            .lock()
+            .expect("no test panics while it reports")
+            .iter()
+            .filter(|(_, k, s)| *k == kind && *s == state)
+            .count()
     }
 }

@@ -4,7 +4,7 @@
 mod content;
 mod http;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,10 +87,17 @@ pub(crate) struct Shared {
     port: u16,
 }
 
+pub(crate) struct StoredManifest {
+    pub(crate) media_type: MediaType,
+    pub(crate) bytes: Vec<u8>,
+}
+
 pub(crate) struct State {
     pub(crate) blobs: HashMap<Digest, Vec<u8>>,
-    pub(crate) manifests: HashMap<(String, String), (MediaType, Vec<u8>)>,
-    pub(crate) linked: HashMap<(String, Digest), ()>,
+    /// By repository and tag or digest.
+    pub(crate) manifests: HashMap<(String, String), StoredManifest>,
+    /// Which repository has which blob.
+    pub(crate) linked: HashSet<(String, Digest)>,
     pub(crate) uploads: BTreeMap<u64, Vec<u8>>,
     pub(crate) next_id: u64,
     pub(crate) demand: Demand,
@@ -108,7 +115,7 @@ impl FaultyRegistry {
         let state = State {
             blobs: HashMap::new(),
             manifests: HashMap::new(),
-            linked: HashMap::new(),
+            linked: HashSet::new(),
             uploads: BTreeMap::new(),
             next_id: 1,
             demand: Demand::Nothing,
@@ -140,7 +147,7 @@ impl FaultyRegistry {
     pub fn put_blob(&self, repository: &str, digest: &Digest, bytes: &[u8]) {
         let mut state = self.shared.lock();
         state.blobs.insert(digest.clone(), bytes.to_vec());
-        state.linked.insert((repository.to_owned(), digest.clone()), ());
+        state.linked.insert((repository.to_owned(), digest.clone()));
     }
 
     /// Puts a manifest or index into a repository, under its digest and a tag.
@@ -151,12 +158,12 @@ impl FaultyRegistry {
     /// The bytes of a manifest that a client pushed.
     pub fn manifest(&self, repository: &str, name: &str) -> Option<Vec<u8>> {
         let key = (repository.to_owned(), name.to_owned());
-        self.shared.lock().manifests.get(&key).map(|(_, bytes)| bytes.clone())
+        self.shared.lock().manifests.get(&key).map(|manifest| manifest.bytes.clone())
     }
 
     /// Whether a blob is in a repository.
     pub fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
-        self.shared.lock().linked.contains_key(&(repository.to_owned(), digest.clone()))
+        self.shared.lock().linked.contains(&(repository.to_owned(), digest.clone()))
     }
 
     /// What clients must show from now on. Tokens that were given are forgotten.

@@ -52,3 +52,15 @@ fn nobody_listening_is_said_in_plain_words() {
     assert!(error.source.is_temporary());
     assert_eq!(error.source.hint(), Some(format!("is a registry running at {host}?")));
 }
+
+#[test]
+fn a_client_certificate_opens_a_registry_that_asks_for_one() {
+    let registry = docker_registry(Guard::TlsClient);
+    let name = reference(&registry.authority(), "app:1");
+    let stranger = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
+    let error = stranger.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), None, "{}", chain(&error));
+    let known = client(Options { certs_dirs: vec![registry.certs_d_with_identity()], ..options() });
+    let error = known.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+}

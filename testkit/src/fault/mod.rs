@@ -103,6 +103,7 @@ pub(crate) struct State {
     pub(crate) demand: Demand,
     pub(crate) tokens: Vec<String>,
     rules: Vec<Rule>,
+    storm: Option<Storm>,
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
 }
@@ -121,6 +122,7 @@ impl FaultyRegistry {
             demand: Demand::Nothing,
             tokens: Vec::new(),
             rules: Vec::new(),
+            storm: None,
             requests: Vec::new(),
             connections: Vec::new(),
         };
@@ -181,6 +183,11 @@ impl FaultyRegistry {
     /// Adds a fault. Of several rules for one request the first counts.
     pub fn fail(&self, rule: Rule) {
         self.shared.lock().rules.push(rule);
+    }
+
+    /// From now on so many of a hundred requests go wrong in one of the ways that pass. Which ones, `seed` decides.
+    pub fn storm(&self, percent: u64, seed: u64) {
+        self.shared.lock().storm = Some(Storm { percent, state: seed | 1 });
     }
 
     /// All requests so far.
@@ -316,8 +323,43 @@ impl State {
                 && (rule.method.is_empty() || rule.method == request.method)
                 && request.path.contains(&rule.path)
         };
-        let rule = self.rules.iter_mut().find(fits)?;
-        rule.times -= 1;
-        Some(rule.fault.clone())
+        match self.rules.iter_mut().find(fits) {
+            Some(rule) => {
+                rule.times -= 1;
+                Some(rule.fault.clone())
+            }
+            None => self.storm.as_mut().and_then(Storm::next),
+        }
+    }
+}
+
+/// Faults at random.
+struct Storm {
+    percent: u64,
+    state: u64,
+}
+
+impl Storm {
+    fn next(&mut self) -> Option<Fault> {
+        if self.random() % 100 >= self.percent {
+            return None;
+        }
+        let place = (self.random() % 400_000) as usize;
+        Some(match self.random() % 7 {
+            0 => Fault::Close,
+            1 => Fault::Answer(Reply::status(429).with("retry-after", "0")),
+            2 => Fault::Answer(Reply::status(500)),
+            3 => Fault::Answer(Reply::status(503)),
+            4 | 5 => Fault::CutBody(place),
+            _ => Fault::CutUpload(place),
+        })
+    }
+
+    /// xorshift64.
+    fn random(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state >> 11
     }
 }

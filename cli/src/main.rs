@@ -1,5 +1,6 @@
 //! The binary `tug`: arguments in, wiring, terminal, exit code out. What another front end would need lives elsewhere.
 
+mod archive;
 mod cli;
 mod command;
 mod command_error;

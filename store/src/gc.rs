@@ -78,16 +78,32 @@ pub(crate) fn collect(
 ) -> Result<Collected, CollectError> {
     let _lease = Lease::exclusive(store.root, wait).map_err(CollectError::InUse)?;
     let mut collected = Collected::default();
-    forget_images(store, policy, &mut collected)?;
-    forget_cache(store, policy, &mut collected)?;
-    let keep = mark(store, policy)?;
-    sweep_blobs(store, &keep, &mut collected)?;
-    sweep_layers(store, &keep, &mut collected)?;
-    sweep_records(store, &keep)?;
     for place in [store.root.composed(), store.root.staging(), store.root.ingest()] {
         collected.bytes += scratch::sweep(&place).map_err(failed(&place))?;
     }
+    match forget(store, policy, &mut collected) {
+        // Even to remove a record takes some room. What is garbage already makes it.
+        Err(CollectError::Record(error)) if error.is_disk_full() => {
+            collected.images.clear();
+            sweep(store, &mark(store, &Policy::default())?, &mut collected)?;
+            forget(store, policy, &mut collected)?;
+        }
+        other => other?,
+    }
+    let keep = mark(store, policy)?;
+    sweep(store, &keep, &mut collected)?;
+    sweep_records(store, &keep)?;
     Ok(collected)
+}
+
+fn forget(store: Inventory<'_>, policy: &Policy, collected: &mut Collected) -> Result<(), CollectError> {
+    forget_images(store, policy, collected)?;
+    forget_cache(store, policy, collected)
+}
+
+fn sweep(store: Inventory<'_>, keep: &Reach, collected: &mut Collected) -> Result<(), CollectError> {
+    sweep_blobs(store, keep, collected)?;
+    sweep_layers(store, keep, collected)
 }
 
 fn forget_images(

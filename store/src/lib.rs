@@ -16,6 +16,7 @@
 //! # drop(lease); Ok(()) }
 //! ```
 
+mod beneath;
 pub mod cache;
 pub mod content;
 pub mod fsck;
@@ -31,6 +32,7 @@ mod root;
 mod scratch;
 pub mod snapshot;
 pub mod store;
+mod tarball;
 mod tree;
 pub mod usage;
 pub mod view;
@@ -38,3 +40,4 @@ pub mod view;
 pub use reach::ReachError;
 pub use record::RecordError;
 pub use store::{OpenError, Store};
+pub use tarball::TarError;

@@ -49,6 +49,18 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// Whether it was for want of room.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            RecordError::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// One connection; the threads of a process take turns on it.
 pub(crate) struct Database {
     connection: Mutex<Connection>,

@@ -65,7 +65,7 @@ impl Scratch {
             };
             let locked = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
             if locked && still_named(&lock, &path) {
-                return Ok(Scratch { path, lock: lock, kept: false });
+                return Ok(Scratch { path, lock, kept: false });
             }
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "no temporary name could be had"))

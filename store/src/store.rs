@@ -126,17 +126,22 @@ impl Store {
 
     /// Removes what nothing holds.
     pub fn collect(&self, policy: &Policy) -> Result<Collected, CollectError> {
-        gc::collect(self.parts.inventory(), policy, gc::LEASE_WAIT)
+        gc::collect(self.inventory(), policy, gc::LEASE_WAIT)
     }
 
     /// Checks everything against everything.
     pub fn fsck(&self) -> Result<Report, FsckError> {
-        fsck::check(self.parts.inventory())
+        fsck::check(self.inventory())
     }
 
     /// What takes how much.
     pub fn usage(&self) -> Result<Usage, UsageError> {
-        usage::measure(self.parts.inventory())
+        usage::measure(self.inventory())
+    }
+
+    pub(crate) fn inventory(&self) -> Inventory<'_> {
+        let Parts { root, records, content, layers, .. } = self.parts.as_ref();
+        Inventory { root, records, content, layers }
     }
 }
 
@@ -150,11 +155,6 @@ impl Parts {
         let cache = CacheRecords::new(Arc::clone(&records), layers.clone());
         Parts { root, records, content, layers, snapshots, names, images, cache }
     }
-
-    fn inventory(&self) -> Inventory<'_> {
-        let Parts { root, records, content, layers, .. } = self;
-        Inventory { root, records, content, layers }
-    }
 }
 
 /// Closed to others: layers hold files that set user ids.
@@ -165,5 +165,30 @@ fn make_directory(path: &Path) -> io::Result<()> {
             fs::DirBuilder::new().mode(0o700).recursive(true).create(path)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lease_keeps_the_collector_out_and_its_end_lets_it_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let blob = store.content().put("text/plain", b"in use").unwrap();
+        let lease = store.lease().unwrap();
+        let collect = || gc::collect(store.inventory(), &Policy::default(), Duration::ZERO);
+        let error = collect().unwrap_err();
+        let CollectError::InUse(source) = &error else { panic!("{error}") };
+        assert!(source.to_string().contains("builds, pulls or containers that are running"), "{source}");
+        assert!(store.content().contains(&blob.digest));
+        let second = store.lease().unwrap();
+        drop(lease);
+        assert!(matches!(collect(), Err(CollectError::InUse(_))));
+        drop(second);
+        assert_eq!(collect().unwrap().blobs, 1);
+        assert!(!store.content().contains(&blob.digest));
     }
 }

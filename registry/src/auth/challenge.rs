@@ -129,7 +129,8 @@ impl Cursor<'_> {
             // The blob, or something that makes no sense; either way nothing to read.
             let blob = self.rest;
             self.skip(|b| b != b',');
-            if blob.contains(&b'"') {
+            let skipped = &blob[..blob.len() - self.rest.len()];
+            if skipped.contains(&b'"') {
                 self.rest = &[];
             }
         }

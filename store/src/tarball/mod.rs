@@ -109,7 +109,9 @@ pub enum TarError {
         why: &'static str,
     },
     /// An extended header larger than is read.
-    #[error("extended header at byte {offset} of the archive has {size} bytes; at most {HEADER_BYTES_MAX} are read")]
+    #[error(
+        "extended header at byte {offset} of the archive has {size} bytes; at most {HEADER_BYTES_MAX} are read"
+    )]
     HeaderTooLarge {
         /// Where.
         offset: u64,

@@ -1,53 +1,77 @@
-//! Build cache records: key → what a step gave.
-use tug_oci::{DiffId, Digest};
+//! Build cache records: key → what a step gave; and stamps: file → its digest when it was last hashed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tug_oci::Digest;
+
+use crate::layer::LayerStore;
+use crate::record::{Database, RecordError, now};
+
+pub use crate::record::{CacheRecord, FileStamp};
 
 /// Build cache records.
-pub struct CacheRecords {}
+pub struct CacheRecords {
+    records: Arc<Database>,
+    layers: LayerStore,
+}
+
 /// Why a record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CacheError {}
-
-/// What a step gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheRecord {
-    /// What the builder wants to remember, in its own form.
-    pub value: Vec<u8>,
-    /// The layers that must exist for the record to be of use; the record goes when one of them does.
-    pub layers: Vec<DiffId>,
-}
-
-/// A file's state when it was hashed, and the digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileStamp {
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time in nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// Change time in nanoseconds since 1970.
-    pub ctime_ns: i64,
-    /// Inode number.
-    pub inode: u64,
-    /// The digest of the content.
-    pub digest: Digest,
+pub enum CacheError {
+    /// A step's record.
+    #[error("cannot use build cache record {key}")]
+    Record {
+        /// Its key.
+        key: Digest,
+        /// What went wrong.
+        #[source]
+        source: RecordError,
+    },
+    /// A context's stamps.
+    #[error("cannot use the file stamps of {tree}")]
+    Stamps {
+        /// The context.
+        tree: String,
+        /// What went wrong.
+        #[source]
+        source: RecordError,
+    },
 }
 
 impl CacheRecords {
+    pub(crate) fn new(records: Arc<Database>, layers: LayerStore) -> CacheRecords {
+        CacheRecords { records, layers }
+    }
+
     /// Looks a key up, and notes that it was of use. `None` also when one of its layers is gone.
     pub fn get(&self, key: &Digest) -> Result<Option<CacheRecord>, CacheError> {
-        let _ = key;
-        todo!()
+        let failed = |source| CacheError::Record { key: key.clone(), source };
+        let Some((record, used)) = self.records.cache_record(key).map_err(failed)? else {
+            return Ok(None);
+        };
+        if !record.layers.iter().all(|layer| self.layers.contains(layer)) {
+            return Ok(None);
+        }
+        // To the hour: a build in which nothing changed writes nothing.
+        if now() - used > USED_SECONDS {
+            self.records.touch_cache_record(key, now()).map_err(failed)?;
+        }
+        Ok(Some(record))
     }
+
     /// Writes a record (replacing one of the same key).
     pub fn put(&self, key: &Digest, record: &CacheRecord) -> Result<(), CacheError> {
-        let _ = (key, record);
-        todo!()
+        let failed = |source| CacheError::Record { key: key.clone(), source };
+        self.records.put_cache_record(key, record, now()).map_err(failed)
     }
+
     /// All stamps of a context directory (`tree` names it), by path relative to it.
-    pub fn stamps(&self, tree: &str) -> Result<std::collections::HashMap<Vec<u8>, FileStamp>, CacheError> {
-        let _ = tree;
-        todo!()
+    pub fn stamps(&self, tree: &str) -> Result<HashMap<Vec<u8>, FileStamp>, CacheError> {
+        self.records.stamps(tree).map_err(|source| CacheError::Stamps { tree: tree.to_owned(), source })
     }
+
     /// Adds or replaces stamps, and removes those of paths that are gone, in one transaction.
     pub fn put_stamps(
         &self,
@@ -55,7 +79,13 @@ impl CacheRecords {
         changed: &[(Vec<u8>, FileStamp)],
         gone: &[Vec<u8>],
     ) -> Result<(), CacheError> {
-        let _ = (tree, changed, gone);
-        todo!()
+        if changed.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.records
+            .put_stamps(tree, changed, gone)
+            .map_err(|source| CacheError::Stamps { tree: tree.to_owned(), source })
     }
 }
+
+const USED_SECONDS: i64 = 3600;

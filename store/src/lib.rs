@@ -16,17 +16,28 @@
 //! # drop(lease); Ok(()) }
 //! ```
 
+mod beneath;
 pub mod cache;
 pub mod content;
 pub mod fsck;
 pub mod gc;
 pub mod image;
+mod inventory;
 pub mod layer;
 pub mod lease;
 pub mod name;
+mod reach;
+mod record;
+mod root;
+mod scratch;
 pub mod snapshot;
 pub mod store;
+mod tarball;
+mod tree;
 pub mod usage;
 pub mod view;
 
+pub use reach::ReachError;
+pub use record::RecordError;
 pub use store::{OpenError, Store};
+pub use tarball::TarError;

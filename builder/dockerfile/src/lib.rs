@@ -23,6 +23,7 @@ pub mod source;
 pub mod word;
 
 mod parse;
+mod wildcard;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use directive::Directives;

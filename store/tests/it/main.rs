@@ -1,0 +1,11 @@
+//! The store as its users see it: one binary for all integration tests.
+
+mod child;
+mod collect;
+mod content;
+mod crash;
+mod fixture;
+mod full_disk;
+mod images;
+mod names;
+mod stamps;

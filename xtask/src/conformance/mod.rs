@@ -1,21 +1,44 @@
 //! The recorded corpora: what other builders do, held against tug. One module a corpus.
 
+mod expand;
+mod ignore;
+
 use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
 /// What came of one corpus.
+#[derive(Default)]
 pub(crate) struct Score {
     /// Rows that gave what was recorded.
     pub(crate) passed: usize,
     /// The others: the row's name and what differed.
     pub(crate) failed: Vec<(String, String)>,
+    /// Those that differ because they have to: where they are told apart, the reason stands.
+    pub(crate) on_purpose: Vec<(String, String)>,
+}
+
+impl Score {
+    /// Counts a row, with what differs about it.
+    pub(crate) fn add(&mut self, row: String, difference: Option<String>) {
+        match difference {
+            None => self.passed += 1,
+            Some(difference) => self.failed.push((row, difference)),
+        }
+    }
+
+    /// Counts a row that has a reason to differ.
+    pub(crate) fn on_purpose(&mut self, row: String, difference: String) {
+        self.on_purpose.push((row, difference));
+    }
 }
 
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] = &[];
+const CORPORA: &[Corpus] = &[("expand", expand::run), ("ignore", ignore::run)];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
@@ -29,7 +52,11 @@ pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
             continue;
         }
         let score = corpus(&folder)?;
-        println!("{name}: {} of {} rows as recorded", score.passed, score.passed + score.failed.len());
+        let rows = score.passed + score.failed.len() + score.on_purpose.len();
+        println!("{name}: {} of {rows} rows as recorded", score.passed);
+        if !score.on_purpose.is_empty() {
+            println!("  {} rows differ on purpose", score.on_purpose.len());
+        }
         for (row, difference) in &score.failed {
             println!("  {row}: {difference}");
         }
@@ -45,4 +72,19 @@ fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("TUG_CONFORMANCE").map(PathBuf::from);
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
     named.or(Some(beside)).filter(|folder| folder.is_dir())
+}
+
+/// A JSON document.
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// JSON lines.
+fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Problem> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let rows = text.lines().enumerate().map(|(at, line)| {
+        serde_json::from_str(line).map_err(|error| format!("{}:{}: {error}", path.display(), at + 1).into())
+    });
+    rows.collect()
 }

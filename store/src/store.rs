@@ -149,7 +149,7 @@ impl Parts {
     fn new(root: Arc<Root>, records: Arc<Database>) -> Parts {
         let content = ContentStore::new(Arc::clone(&root));
         let layers = LayerStore::new(Arc::clone(&root), Arc::clone(&records), content.clone());
-        let snapshots = Snapshots::new(Arc::clone(&root), Arc::clone(&records), layers.clone());
+        let snapshots = Snapshots::new(Arc::clone(&root), layers.clone());
         let names = Names::new(Arc::clone(&records), content.clone());
         let images = Images::new(Arc::clone(&records), content.clone(), layers.clone());
         let cache = CacheRecords::new(Arc::clone(&records), layers.clone());

@@ -200,7 +200,7 @@ impl Target {
         let real = beneath::join(&place.path, name);
         let c_name =
             std::ffi::CString::new(name).map_err(|_| ApplyError::io("replace", member, Errno::INVAL))?;
-        crate::tree::remove_at(place.fd.as_fd(), &c_name).map_err(|error| {
+        crate::tree::remove_at(place.fd.as_fd(), c_name).map_err(|error| {
             let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
             ApplyError::io("replace", member, errno)
         })?;

@@ -15,7 +15,13 @@ fn main() -> ExitCode {
     match run(&directory) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("bundle: {error}");
+            eprint!("bundle: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {error}");
+                cause = error.source();
+            }
+            eprintln!();
             ExitCode::from(125)
         }
     }

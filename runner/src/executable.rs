@@ -11,6 +11,7 @@ use rustix::fs::{CWD, MemfdFlags, SealFlags};
 use rustix::mount::OpenTreeFlags;
 
 use crate::sys::{self, MountChange};
+use crate::wire;
 
 /// A helper program that nobody can write to through what this stands for.
 #[derive(Debug)]
@@ -20,7 +21,9 @@ impl Executable {
     /// Seals the program at `path`: through a read-only mount that only this descriptor knows, or, where such a
     /// mount is not allowed, as a copy in memory.
     pub(crate) fn seal(path: &Path) -> io::Result<Executable> {
-        read_only_mount(path).or_else(|_| sealed_copy(path)).map(Executable)
+        let sealed = read_only_mount(path).or_else(|_| sealed_copy(path))?;
+        // The low numbers get another meaning before the helper is executed.
+        Ok(Executable(rustix::io::fcntl_dupfd_cloexec(sealed, wire::PLAN_FD + 1)?))
     }
 
     /// A path that starts it, for a process that has this one's descriptors.
@@ -42,7 +45,7 @@ fn read_only_mount(path: &Path) -> io::Result<OwnedFd> {
 
 fn sealed_copy(path: &Path) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let memory = rustix::fs::memfd_create(crate::wire::HELPER_NAME, flags)?;
+    let memory = rustix::fs::memfd_create(wire::HELPER_NAME, flags)?;
     let mut copy = File::from(memory);
     io::copy(&mut File::open(path)?, &mut copy)?;
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;

@@ -24,7 +24,7 @@ use crate::setup::{Cause, SetupError, Step};
 use crate::stdio::Stdio;
 use crate::sys;
 use crate::terminal::Terminal;
-use crate::wire::{self, CONTROL_FD, Event, HELPER_NAME, PLAN_FD};
+use crate::wire::{self, CONTROL_FD, Event, HELPER_NAME, PLAN_FD, Received};
 
 /// Runs a container in the foreground, and waits for its end.
 pub fn run(bundle: &Bundle, stdio: Stdio, cancel: &Cancel) -> Result<ExitStatus, RunError> {
@@ -137,7 +137,7 @@ impl Container {
         self.reap();
         match event {
             _ if self.cancel.is_killed() => Err(RunError::Cancelled),
-            Some((Event::Exited(status), _)) => Ok(status),
+            Some(Received { event: Event::Exited(status), .. }) => Ok(status),
             _ => Err(RunError::HelperLost),
         }
     }
@@ -149,17 +149,17 @@ impl Container {
         };
         loop {
             match self.next_event()? {
-                Some((Event::Started { pid }, process)) => {
+                Some(Received { event: Event::Started { pid }, attached: process }) => {
                     self.pid = pid;
                     self.process = process;
                     return Ok(());
                 }
-                Some((Event::Terminal, Some(master))) => {
+                Some(Received { event: Event::Terminal, attached: Some(master) }) => {
                     if let Some(handler) = handler.take() {
                         handler(Terminal::new(master));
                     }
                 }
-                Some((Event::Failed(error), _)) => {
+                Some(Received { event: Event::Failed(error), .. }) => {
                     self.reap();
                     return Err(error.into());
                 }
@@ -169,7 +169,7 @@ impl Container {
         }
     }
 
-    fn next_event(&self) -> Result<Option<(Event, Option<OwnedFd>)>, RunError> {
+    fn next_event(&self) -> Result<Option<Received>, RunError> {
         wire::receive(self.control.as_fd()).map_err(|source| RunError::Control { source })
     }
 

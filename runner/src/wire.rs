@@ -26,6 +26,13 @@ pub(crate) enum Event {
     Exited(ExitStatus),
 }
 
+/// An event with the descriptor that came with it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) event: Event,
+    pub(crate) attached: Option<OwnedFd>,
+}
+
 /// The helper's end has this number there.
 pub(crate) const CONTROL_FD: i32 = 3;
 
@@ -58,7 +65,7 @@ pub(crate) fn send(
 }
 
 /// Waits for one event; `None` when the other side is gone.
-pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<(Event, Option<OwnedFd>)>> {
+pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Received>> {
     let mut bytes = vec![0; EVENT_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -77,7 +84,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<(Event, Optio
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    Ok(Some((serde_json::from_slice(&bytes[..length])?, attached)))
+    Ok(Some(Received { event: serde_json::from_slice(&bytes[..length])?, attached }))
 }
 
 const EVENT_BYTES_MAX: usize = 64 * 1024;

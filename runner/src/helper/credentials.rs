@@ -24,7 +24,9 @@ pub(super) fn assume(credentials: &Credentials, privileges: Privileges) -> Resul
         capabilities.effective |= CapabilitySet::SYS_ADMIN.bits();
     }
     set(capabilities).map_err(Step::Credentials.on("capabilities"))?;
-    for capability in bits(credentials.capabilities.ambient) {
+    // The kernel's rule; configurations that ask for more are common, and runc passes over it, too.
+    let possible = capabilities.inheritable & capabilities.permitted;
+    for capability in bits(credentials.capabilities.ambient & possible) {
         rustix::thread::configure_capability_in_ambient_set(capability, true)
             .map_err(Step::Credentials.on("ambient capabilities"))?;
     }

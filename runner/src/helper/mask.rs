@@ -45,13 +45,13 @@ fn existing(root: BorrowedFd<'_>, path: &Path) -> Result<Option<std::os::fd::Own
 fn cover(place: BorrowedFd<'_>) -> std::io::Result<()> {
     let stat = rustix::fs::fstat(place)?;
     let tree = if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        let tree = mount::new_filesystem("tmpfs", "tmpfs", &[("size".to_owned(), Some("0".to_owned()))])?;
-        let change = MountChange { set: libc::MOUNT_ATTR_RDONLY, ..MountChange::default() };
-        sys::mount_setattr(tree.as_fd(), change)?;
-        tree
+        mount::new_filesystem("tmpfs", "tmpfs", &[])?
     } else {
         mount::host_device(Path::new("/dev/null"), NULL_MAJOR, NULL_MINOR)?
     };
+    // Read-only also for the device: else its mode could be changed, and it is the host's.
+    let change = MountChange { set: libc::MOUNT_ATTR_RDONLY, ..MountChange::default() };
+    sys::mount_setattr(tree.as_fd(), change)?;
     Ok(mount::attach(&tree, place)?)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It is the caller's own program, started anew from a sealed executable. When the caller dies, it kills the container.
 
+mod cleanup;
 mod console;
 mod credentials;
 mod device;
@@ -133,7 +134,7 @@ fn finish(
     let waited = rustix::io::retry_on_intr(|| {
         rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED)
     })?;
-    target::remove_created(&plan.rootfs, created);
+    cleanup::remove(&plan.rootfs, created);
     if !started {
         return Ok(());
     }

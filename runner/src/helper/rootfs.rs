@@ -70,7 +70,8 @@ fn mount_overlay(plan: &Plan, lowers: &[PathBuf], upper: &Path, work: &Path) -> 
     set("upperdir", &target::fd_path(&upper_dir)).map_err(Step::Rootfs.at(upper))?;
     set("workdir", &target::fd_path(&work_dir)).map_err(Step::Rootfs.at(work))?;
     set("metacopy", "off").map_err(failed)?;
-    set("redirect_dir", "off").map_err(failed)?;
+    // "off" can mean "follow", by a setting of the kernel, and that does not go with userxattr.
+    set("redirect_dir", "nofollow").map_err(failed)?;
     rustix::mount::fsconfig_set_flag(&overlay, "userxattr").map_err(failed)?;
     rustix::mount::fsconfig_set_flag(&overlay, "volatile").map_err(failed)?;
     rustix::mount::fsconfig_create(&overlay).map_err(failed)?;

@@ -3,14 +3,13 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-
-use crate::bundle::Rootfs;
 
 /// Whether symbolic links on the way are followed, inside of the root.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,8 +29,8 @@ pub(super) enum Kind {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Created {
     /// Where it really is, without links, relative to the root.
-    path: PathBuf,
-    kind: Kind,
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
 }
 
 /// Opens a path inside of the root, as a place only.
@@ -62,30 +61,63 @@ pub(super) fn open_with(
 }
 
 /// Opens a path inside of the root; makes it, and the directories above it, if it is missing.
+///
+/// A symbolic link to nowhere counts as missing, and is not touched: what it names is made, inside of the root.
 pub(super) fn open_or_create(
     root: BorrowedFd<'_>,
     path: &Path,
     (kind, links): (Kind, Links),
     created: &mut Vec<Created>,
 ) -> Result<OwnedFd, Errno> {
-    match open(root, path, links) {
-        Err(Errno::NOENT) => {}
-        result => return result,
+    let mut path = relative(path).to_path_buf();
+    for _ in 0..SYMLINKS_MAX {
+        match open(root, &path, links) {
+            Err(Errno::NOENT) => {}
+            result => return result,
+        }
+        let (place, missing) = deepest(root, &path, links)?;
+        let next = missing.first().ok_or(Errno::NOENT)?;
+        match rustix::fs::readlinkat(&place, *next, Vec::new()) {
+            Ok(_) if links == Links::Refuse => return Err(Errno::LOOP),
+            Ok(link) => {
+                let link = PathBuf::from(OsStr::from_bytes(link.to_bytes()));
+                let base = real_path(root, &place).ok_or(Errno::NOENT)?;
+                let whole = missing[1..].iter().fold(base.join(link), |path, name| path.join(name));
+                path = relative(&whole).to_path_buf();
+            }
+            Err(_) => return create_all(root, place, (&missing, kind), created),
+        }
     }
-    let mut existing = relative(path);
-    let mut missing: Vec<&OsStr> = Vec::new();
-    let mut place = loop {
-        let name = existing.file_name().ok_or(Errno::NOENT)?;
-        missing.push(name);
+    Err(Errno::LOOP)
+}
+
+/// The last directory on the way that exists, and the names that are missing below it.
+fn deepest<'a>(
+    root: BorrowedFd<'_>,
+    path: &'a Path,
+    links: Links,
+) -> Result<(OwnedFd, Vec<&'a OsStr>), Errno> {
+    let mut existing = path;
+    let mut missing = Vec::new();
+    loop {
+        missing.insert(0, existing.file_name().ok_or(Errno::NOENT)?);
         existing = existing.parent().unwrap_or(Path::new(""));
-        match open_with(root, existing_or_root(existing), links, OFlags::PATH | OFlags::DIRECTORY) {
+        match open_with(root, existing, links, OFlags::PATH | OFlags::DIRECTORY) {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
-            Ok(place) => break place,
+            Ok(place) => return Ok((place, missing)),
         }
-    };
-    while let Some(name) = missing.pop() {
-        let kind = if missing.is_empty() { kind } else { Kind::Directory };
+    }
+}
+
+fn create_all(
+    root: BorrowedFd<'_>,
+    mut place: OwnedFd,
+    (names, kind): (&[&OsStr], Kind),
+    created: &mut Vec<Created>,
+) -> Result<OwnedFd, Errno> {
+    for (index, name) in names.iter().enumerate() {
+        let kind = if index + 1 == names.len() { kind } else { Kind::Directory };
         let in_root = is_same_device(root, &place);
         place = create_in(place, name, kind)?;
         if in_root {
@@ -93,22 +125,6 @@ pub(super) fn open_or_create(
         }
     }
     Ok(place)
-}
-
-/// Removes what was made for mounts, where it is empty still. What cannot be removed stays.
-pub(super) fn remove_created(rootfs: &Rootfs, created: &[Created]) {
-    let top = match rootfs {
-        Rootfs::Dir(dir) => dir,
-        Rootfs::Overlay { upper, .. } => upper,
-    };
-    let Ok(top) =
-        rustix::fs::openat(CWD, top, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-    else {
-        return;
-    };
-    for Created { path, kind } in created.iter().rev() {
-        let _ = remove_empty(top.as_fd(), path, *kind);
-    }
 }
 
 /// The path without `.`, `..` and doubled slashes, absolute.
@@ -145,37 +161,13 @@ fn is_same_device(root: BorrowedFd<'_>, directory: &OwnedFd) -> bool {
 
 /// Where a descriptor's file really is below the root. The root is a mount of its own, which the kernel names first.
 fn real_path(root: BorrowedFd<'_>, place: &OwnedFd) -> Option<PathBuf> {
-    let link = |fd: BorrowedFd<'_>| {
-        use std::os::fd::AsRawFd;
-        std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
-    };
+    let link = |fd: BorrowedFd<'_>| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
     let (root, place) = (link(root)?, link(place.as_fd())?);
     place.strip_prefix(root).ok().map(Path::to_path_buf)
 }
 
-fn remove_empty(top: BorrowedFd<'_>, path: &Path, kind: Kind) -> Result<(), Errno> {
-    let name = path.file_name().ok_or(Errno::INVAL)?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let parent = existing_or_root(path.parent().unwrap_or(Path::new("")));
-    let parent = rustix::fs::openat2(top, parent, flags, Mode::empty(), resolve)?;
-    match kind {
-        Kind::Directory => rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR),
-        Kind::File => {
-            let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size == 0 {
-                rustix::fs::unlinkat(&parent, name, AtFlags::empty())?;
-            }
-            Ok(())
-        }
-    }
-}
-
 fn relative(path: &Path) -> &Path {
-    existing_or_root(path.strip_prefix("/").unwrap_or(path))
-}
-
-fn existing_or_root(path: &Path) -> &Path {
+    let path = path.strip_prefix("/").unwrap_or(path);
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
@@ -186,7 +178,6 @@ pub(super) fn open_host(path: &Path) -> Result<OwnedFd, Errno> {
 
 /// A name by which the kernel finds the file behind a descriptor of this process.
 pub(super) fn fd_path(fd: &impl AsFd) -> String {
-    use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
@@ -200,3 +191,5 @@ pub(super) fn write_beneath(directory: BorrowedFd<'_>, path: &Path, value: &str)
 }
 
 const RACES_MAX: u32 = 64;
+
+const SYMLINKS_MAX: u32 = 40;

@@ -165,7 +165,7 @@ const DESCRIPTORS: &[&str] = &[
     "io_pgetevents", "io_pgetevents_time64", "io_setup", "io_submit", "ioctl", "lseek", "pipe",
     "pipe2", "poll", "ppoll", "ppoll_time64", "pread64", "preadv", "preadv2", "pselect6",
     "pselect6_time64", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readdir", "readv",
-    "select", "sendfile", "sendfile64", "splice", "sync_file_range", "sync_file_range2", "tee",
+    "select", "sendfile", "sendfile64", "splice", "sync_file_range", "tee",
     "vmsplice", "write", "writev",
 ];
 
@@ -234,8 +234,8 @@ const COMMUNICATION: &[&str] = &[
     "accept", "accept4", "bind", "connect", "getpeername", "getrandom", "getsockname",
     "getsockopt", "ipc", "listen", "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive",
     "mq_timedreceive_time64", "mq_timedsend", "mq_timedsend_time64", "mq_unlink", "msgctl",
-    "msgget", "msgrcv", "msgsnd", "recv", "recvfrom", "recvmmsg", "recvmmsg_time64", "recvmsg",
-    "semctl", "semget", "semop", "semtimedop", "semtimedop_time64", "send", "sendmmsg", "sendmsg",
+    "msgget", "msgrcv", "msgsnd", "recvfrom", "recvmmsg", "recvmmsg_time64", "recvmsg",
+    "semctl", "semget", "semop", "semtimedop", "semtimedop_time64", "sendmmsg", "sendmsg",
     "sendto", "setsockopt", "shmat", "shmctl", "shmdt", "shmget", "shutdown", "socketcall",
     "socketpair",
 ];

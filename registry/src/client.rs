@@ -7,12 +7,17 @@ use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 use tokio::runtime::Runtime;
-use tug_oci::Reference;
+use tug_oci::{Descriptor, Platform, Reference};
+use tug_store::Store;
+use tug_store::image::Image;
 
 use crate::auth::Authorizer;
 use crate::credential::{Credentials, Secret};
 use crate::exchange::Exchange;
 use crate::login::{LoginError, LoginOutcome};
+use crate::progress::{Progress, Silent};
+use crate::pull::{PullError, Pulled};
+use crate::push::{Push, PushError, Pushed};
 use crate::resolve::{ResolveError, Resolved};
 use crate::session::Session;
 use crate::transport::{Proxies, Retry, Setup, Timeouts, Transport};
@@ -103,6 +108,56 @@ impl Client {
     /// Asks the registry what a reference points to: manifest or index, whole, its digest checked.
     pub fn resolve(&self, reference: &Reference) -> Result<Resolved, ResolveError> {
         self.runtime.block_on(crate::resolve::resolve(&self.session, reference))
+    }
+
+    /// Pulls an image for a platform and names it in the store. What the store has is not fetched again.
+    pub fn pull(
+        &self,
+        store: &Store,
+        reference: &Reference,
+        platform: &Platform,
+        progress: &dyn Progress,
+    ) -> Result<Pulled, PullError> {
+        let what = (reference, platform);
+        self.runtime.block_on(crate::pull::pull(&self.session, store, what, self.parallel, progress))
+    }
+
+    /// Fetches manifest and config only. Nothing is named or recorded: the caller's lease keeps it.
+    pub fn pull_config(
+        &self,
+        store: &Store,
+        reference: &Reference,
+        platform: &Platform,
+    ) -> Result<Image, PullError> {
+        let image = crate::pull::image(&self.session, store, reference, platform, &Silent);
+        self.runtime.block_on(image).map(|(_, image)| image)
+    }
+
+    /// Fetches the layers of an image that the store does not have yet. The caller's lease keeps them.
+    pub fn fetch_layers(
+        &self,
+        store: &Store,
+        reference: &Reference,
+        image: &Image,
+        progress: &dyn Progress,
+    ) -> Result<(), PullError> {
+        let what = (reference, image);
+        let fetch = crate::pull::fetch_layers(&self.session, store, what, self.parallel, progress);
+        self.runtime.block_on(fetch).map(drop)
+    }
+
+    /// Pushes what a manifest or index descriptor of the store leads to. Layers that were never packed are packed
+    /// first; blobs that the registry has are not sent.
+    pub fn push(
+        &self,
+        store: &Store,
+        reference: &Reference,
+        target: &Descriptor,
+        progress: &dyn Progress,
+    ) -> Result<Pushed, PushError> {
+        let push =
+            Push { session: &self.session, store, reference, progress, parallel: self.parallel };
+        self.runtime.block_on(push.run(target))
     }
 
     /// Asks the registry whether it takes a user's password. Keeps nothing: that is the caller's to do, with

@@ -101,11 +101,16 @@ fn media_type(response: &Response, body: &[u8]) -> MediaType {
     if named.starts_with("application/vnd.") {
         return MediaType::new(named);
     }
-    match serde_json::from_slice::<Typed>(body) {
-        Ok(Typed { media_type: Some(media_type), .. }) => media_type,
-        Ok(Typed { manifests: Some(_), .. }) => MediaType::OCI_INDEX.into(),
-        Ok(Typed { config: Some(_), .. }) => MediaType::OCI_MANIFEST.into(),
-        _ => MediaType::new(named),
+    media_type_of(body).unwrap_or_else(|| MediaType::new(named))
+}
+
+/// What a manifest's bytes say that they are, or look like.
+pub(crate) fn media_type_of(bytes: &[u8]) -> Option<MediaType> {
+    match serde_json::from_slice::<Typed>(bytes).ok()? {
+        Typed { media_type: Some(media_type), .. } => Some(media_type),
+        Typed { manifests: Some(_), .. } => Some(MediaType::OCI_INDEX.into()),
+        Typed { config: Some(_), .. } => Some(MediaType::OCI_MANIFEST.into()),
+        _ => None,
     }
 }
 

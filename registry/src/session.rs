@@ -118,7 +118,17 @@ impl Session {
 
     /// Waits before the next try, or gives the error back when there shall be none.
     pub(crate) async fn pause(&self, backoff: &mut Backoff, error: RequestError) -> Result<(), RequestError> {
-        match backoff.pause(error.outlook()) {
+        self.pause_for(backoff, error.outlook(), error).await
+    }
+
+    /// The same for an error whose outlook the caller knows better.
+    pub(crate) async fn pause_for(
+        &self,
+        backoff: &mut Backoff,
+        outlook: Outlook,
+        error: RequestError,
+    ) -> Result<(), RequestError> {
+        match backoff.pause(outlook) {
             Some(pause) => {
                 tokio::time::sleep(pause).await;
                 Ok(())

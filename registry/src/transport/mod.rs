@@ -27,7 +27,7 @@ pub use retry::Retry;
 use crate::endpoint::Security;
 use body::{Pulse, SourceError};
 use connect::Dial;
-use tls::{HostCertificates, TlsError};
+use tls::HostCertificates;
 
 /// The proxies to go through, as the environment's `https_proxy`, `http_proxy` and `no_proxy` say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

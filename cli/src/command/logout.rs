@@ -2,9 +2,11 @@
 
 use clap::Parser;
 
-use crate::command_error::CommandError;
+use super::login;
+use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::registries;
 
 /// Log out of a registry
 #[derive(Debug, Parser)]
@@ -16,6 +18,11 @@ pub(crate) struct Args {
 
 /// Forgets.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let _ = (&args.server, context);
-    Ok(Exit::FAILURE)
+    let registry = login::registry(args.server.as_deref());
+    let file = registries::credential_file(context)?;
+    match file.erase(&registry).trying(|| format!("cannot log out of {registry}"))? {
+        true => context.line(format!("Removing login credentials for {registry}"))?,
+        false => context.line(format!("Not logged in to {registry}"))?,
+    }
+    Ok(Exit::SUCCESS)
 }

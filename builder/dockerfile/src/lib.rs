@@ -19,10 +19,18 @@ pub mod glob;
 pub mod heredoc;
 pub mod ignore;
 pub mod instruction;
+pub mod render;
 pub mod source;
+pub mod syntax;
 pub mod word;
 
+mod csv;
+mod duration;
+mod json;
+mod line;
 mod parse;
+mod suggest;
+mod value;
 mod wildcard;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -30,5 +38,6 @@ pub use directive::Directives;
 pub use heredoc::Heredoc;
 pub use instruction::{Dockerfile, Instruction, InstructionKind, Stage, Statement};
 pub use parse::{Parsed, parse, parse_onbuild_trigger};
+pub use render::{Colors, render};
 pub use source::{Position, Source, Span};
 pub use word::Word;

@@ -2,6 +2,7 @@
 
 mod expand;
 mod ignore;
+mod parse;
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,7 @@ impl Score {
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] = &[("expand", expand::run), ("ignore", ignore::run)];
+const CORPORA: &[Corpus] = &[("expand", expand::run), ("ignore", ignore::run), ("parse", parse::run)];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {

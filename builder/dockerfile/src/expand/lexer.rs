@@ -1,7 +1,7 @@
 //! Reads a word character by character: quotes, escapes, variables and their modifiers.
 
+use super::expansion::{DEPTH_MAX, EXPANDED_BYTES_MAX, ExpandError, Expansion, Lookup};
 use super::pattern::{Extent, Pattern};
-use super::{DEPTH_MAX, EXPANDED_BYTES_MAX, ExpandError, Expansion, Lookup};
 
 /// What is left as it is written.
 #[derive(Clone, Copy, Debug, Default)]

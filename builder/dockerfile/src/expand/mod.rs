@@ -3,72 +3,13 @@
 //! Variables are `$NAME` and `${NAME}`, the latter with a modifier: `:-` `-` `:+` `+` `:?` `?` for absent values,
 //! `#` `##` `%` `%%` to cut off what a pattern matches, `/` `//` to replace it.
 
+mod expansion;
 mod lexer;
 mod pattern;
 
-use std::collections::BTreeSet;
+pub use expansion::{ExpandError, Expansion, Lookup};
 
 use lexer::{Escapes, Lexer, Mode, Quotes, Unset};
-
-/// The values that variables have.
-pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
-
-/// An expanded word.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expansion {
-    /// The text.
-    pub text: String,
-    /// Variables that were looked up and have a value.
-    pub matched: BTreeSet<String>,
-    /// Variables that were looked up and have none.
-    pub unmatched: BTreeSet<String>,
-}
-
-/// Why a word cannot be expanded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExpandError {
-    /// A quote that never ends.
-    #[error("missing closing quote {0}")]
-    UnclosedQuote(char),
-    /// A `${` that never ends.
-    #[error("missing '}}' after ${{")]
-    UnclosedBrace,
-    /// A `${name/pattern` without a second slash.
-    #[error("missing second '/' in ${{name/pattern/replacement}}")]
-    UnclosedPattern,
-    /// A `${` that no name follows.
-    #[error("no variable name after ${{")]
-    BadSubstitution,
-    /// A modifier that does not exist.
-    #[error("unknown modifier {modifier:?} in ${{{name}}}")]
-    UnknownModifier {
-        /// The variable.
-        name: String,
-        /// What follows its name.
-        modifier: String,
-    },
-    /// A variable that `?` demands.
-    #[error("{name}: {message}")]
-    Missing {
-        /// The variable.
-        name: String,
-        /// What the Dockerfile says about it.
-        message: String,
-    },
-    /// A pattern with an escape that means nothing.
-    #[error("pattern {pattern:?} ends or escapes what needs no escape")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-    },
-    /// Substitutions inside of substitutions without end.
-    #[error("variables nest deeper than {DEPTH_MAX} levels")]
-    TooDeep,
-    /// A text that grew without end.
-    #[error("expands to more than {EXPANDED_BYTES_MAX} bytes")]
-    TooLong,
-}
 
 /// Expands `input` as one word: quotes and escapes go, variables get their values, blanks stay.
 pub fn word(input: &str, env: &Lookup<'_>, escape: char) -> Result<Expansion, ExpandError> {
@@ -107,12 +48,6 @@ pub(crate) fn unquote(input: &str) -> Option<String> {
     let word = words.pop()?;
     words.is_empty().then_some(word)
 }
-
-/// How deep `${a:-${b:-…}}` may go.
-const DEPTH_MAX: usize = 64;
-
-/// How long an expanded text may get.
-const EXPANDED_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests;

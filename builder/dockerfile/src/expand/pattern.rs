@@ -3,7 +3,7 @@
 //! A pattern is a list of pieces with a `*` between each two. Where a piece is found first decides the start and the
 //! shortest end of a match, where the last piece is found last decides the longest: no backtracking is needed.
 
-use super::{EXPANDED_BYTES_MAX, ExpandError};
+use super::expansion::{EXPANDED_BYTES_MAX, ExpandError};
 
 pub(super) struct Pattern {
     /// What stands between the stars; never empty.

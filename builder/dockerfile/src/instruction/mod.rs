@@ -10,7 +10,7 @@ pub mod run;
 pub use command::CommandForm;
 pub use copy::{Add, Copy, CopySource};
 pub use healthcheck::{Healthcheck, HealthcheckTest};
-pub use mount::{CacheSharing, Mount, MountError, MountFlag, MountKind, Ownership};
+pub use mount::{CacheSharing, Mount, MountError, MountField, MountFlag, MountKind, Ownership};
 pub use pair::{Arg, ArgPair, Pair, PairForm};
 pub use run::{Device, NetworkMode, Run, RunBody, SecurityMode};
 
@@ -53,6 +53,8 @@ pub struct Statement<K> {
     pub original: String,
     /// The comments directly above it, without `#` and blanks.
     pub comments: Vec<Word>,
+    /// The last empty line between its continuations, if there is one.
+    pub empty_continuation: Option<Span>,
 }
 
 /// An instruction below a `FROM`.

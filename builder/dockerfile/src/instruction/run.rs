@@ -1,6 +1,6 @@
 //! `RUN`.
 
-use crate::heredoc::Heredoc;
+use crate::heredoc::{Heredoc, Opening};
 use crate::instruction::command::CommandForm;
 use crate::instruction::mount::MountFlag;
 use crate::word::Word;
@@ -49,7 +49,7 @@ impl Run {
         };
         match self.heredocs.as_slice() {
             [] => RunBody::Shell(line.clone()),
-            [only, ..] if crate::heredoc::is_heredoc(line) => {
+            [only, ..] if Opening::new(line).is_some() => {
                 let content = only.body();
                 match only.content.starts_with("#!") {
                     true => RunBody::Script { name: only.name.clone(), content },

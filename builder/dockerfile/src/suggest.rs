@@ -1,0 +1,58 @@
+//! "Did you mean": the nearest of the names that exist.
+
+/// The name among `known` that differs from `given` by at most two letters, the nearest first.
+pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    // A name that long is no slip of the finger, and comparing takes time.
+    if given.len() > LENGTH_MAX {
+        return None;
+    }
+    let given: Vec<char> = given.to_lowercase().chars().collect();
+    let measured = known.iter().map(|known| (distance(&given, known), *known));
+    measured
+        .filter(|(distance, _)| *distance <= DISTANCE_MAX)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// A sentence that names the nearest name, for the help of a diagnostic.
+pub(crate) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
+    nearest(given, known).map(|near| format!("did you mean {near}?"))
+}
+
+const DISTANCE_MAX: usize = 2;
+const LENGTH_MAX: usize = 64;
+
+/// How many letters have to be put in, taken out, changed or swapped with their neighbour.
+fn distance(given: &[char], known: &str) -> usize {
+    let known: Vec<char> = known.to_lowercase().chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=known.len()).collect();
+    for (line, letter) in given.iter().enumerate() {
+        let mut next = vec![line + 1];
+        for (column, wanted) in known.iter().enumerate() {
+            let changed = row[column] + usize::from(letter != wanted);
+            let mut best = changed.min(row[column + 1] + 1).min(next[column] + 1);
+            if line > 0 && column > 0 && given[line - 1] == *wanted && *letter == known[column - 1] {
+                best = best.min(before[column - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row[known.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["ENTRYPOINT", "ENV", "RUN"];
+        assert_eq!(nearest("FNTRYPOINT", &known), Some("ENTRYPOINT"));
+        assert_eq!(nearest("runn", &known), Some("RUN"));
+        assert_eq!(nearest("RNU", &known), Some("RUN"));
+        assert_eq!(nearest("WORKDIRECTORY", &known), None);
+        assert_eq!(did_you_mean("EVN", &["ENV"]).as_deref(), Some("did you mean ENV?"));
+    }
+}

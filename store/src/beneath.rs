@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd as _;
+use std::path::Path;
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, XattrFlags};
@@ -42,6 +43,16 @@ pub(crate) fn is_whiteout(stat: &Stat) -> bool {
 pub(crate) fn is_opaque(directory: impl AsFd) -> Result<bool> {
     let mut value = [0_u8; 2];
     match rustix::fs::fgetxattr(directory, OPAQUE, &mut value[..]) {
+        Ok(len) => Ok(&value[..len] == b"y"),
+        Err(Errno::NODATA | Errno::NOTSUP | Errno::RANGE) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same for a directory named by path.
+pub(crate) fn is_opaque_path(directory: &Path) -> Result<bool> {
+    let mut value = [0_u8; 2];
+    match rustix::fs::lgetxattr(directory, OPAQUE, &mut value[..]) {
         Ok(len) => Ok(&value[..len] == b"y"),
         Err(Errno::NODATA | Errno::NOTSUP | Errno::RANGE) => Ok(false),
         Err(error) => Err(error),

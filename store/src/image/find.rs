@@ -31,10 +31,10 @@ pub(super) fn find(
 /// The image that has the name; for `name@digest` also one of that digest with a name in the same repository.
 fn position(listed: &[Listed], wanted: &Reference) -> Option<usize> {
     let exact = listed.iter().position(|image| image.names.contains(wanted));
-    let digest = wanted.digest()?;
     let same_repository =
         |name: &Reference| name.registry() == wanted.registry() && name.repository() == wanted.repository();
     exact.or_else(|| {
+        let digest = wanted.digest()?;
         listed
             .iter()
             .position(|image| image.target.digest == *digest && image.names.iter().any(same_repository))

@@ -10,12 +10,30 @@
 //! *Invariant*: a step is a function of its op, of its input layers and of what it selects of the context; nothing
 //! else gets into it, so equal keys give equal results.
 
+mod build;
+mod clock;
+mod context;
+mod copy;
+mod exec;
+mod filesystem;
+mod image;
 pub mod lower;
 pub mod op;
 pub mod ports;
 mod place;
+mod progress;
 mod request;
+mod select;
+mod tree;
+mod worker;
 
+pub use build::{BuildError, Built, Ports, build};
+pub use context::ContextError;
+pub use copy::{CopyError, TargetError, UnpackArchiveError};
+pub use exec::RunError;
+pub use select::SelectError;
+pub use tree::TreeError;
+pub use worker::StepError;
 pub use place::Place;
 pub use ports::{Event, Events, ExecError, ExecOutcome, ExecStep, Executor, ImageSource, ImageSourceError, OutputSink};
 pub use request::{BuildRequest, CacheUse, DockerfileSource, NamedContext, Network, PullPolicy, Secret};

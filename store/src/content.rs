@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use tug_oci::{Algorithm, Descriptor, Digest, Digester, MediaType};
 
-use crate::lease::{Lease, LeaseError};
 use crate::root::Root;
 use crate::scratch::{self, Scratch};
 
@@ -128,22 +127,6 @@ impl ContentStore {
             true => Ok(bytes),
             false => Err(ReadError::Damaged { wanted: digest.clone(), found }),
         }
-    }
-
-    /// Brings the names of all blobs and layers so far to disk. A record that leads to content is written after
-    /// this, so that no power cut leaves the record without the content.
-    pub(crate) fn settle(&self) -> io::Result<()> {
-        for place in [self.root.blobs(), self.root.layers()] {
-            for entry in fs::read_dir(place)? {
-                File::open(entry?.path())?.sync_all()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps the collector away while a record is written to what was found here.
-    pub(crate) fn lease(&self) -> Result<Lease, LeaseError> {
-        Lease::shared(&self.root)
     }
 
     /// Starts a blob. Nothing is visible until it is committed; dropped, it leaves nothing.

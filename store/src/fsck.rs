@@ -82,7 +82,7 @@ fn check_layers(store: Inventory<'_>, report: &mut Report) -> Result<(), FsckErr
         match store.layers.pack(&layer, &mut digester) {
             Ok(_) => differs("layer", &layer.0, &digester.finish(), report),
             Err(error) => {
-                report.problems.push(format!("layer {layer} cannot be read: {}", with_sources(&error)));
+                report.problems.push(format!("layer {layer} is not whole: {}", with_sources(&error)));
             }
         }
     }

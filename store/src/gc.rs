@@ -85,14 +85,14 @@ pub(crate) fn collect(
         // Even to remove a record takes some room. What is garbage already makes it.
         Err(CollectError::Record(error)) if error.is_disk_full() => {
             collected.images.clear();
-            sweep(store, &mark(store, &Policy::default())?, &mut collected)?;
+            sweep(store, &mark(store)?, &mut collected)?;
             forget(store, policy, &mut collected)?;
         }
         other => other?,
     }
-    let keep = mark(store, policy)?;
-    sweep(store, &keep, &mut collected)?;
+    let keep = mark(store)?;
     sweep_records(store, &keep)?;
+    sweep(store, &keep, &mut collected)?;
     Ok(collected)
 }
 
@@ -159,15 +159,13 @@ fn forget_cache(
     Ok(())
 }
 
-/// A packed blob that no manifest names can be made again; it goes with the build cache.
-fn mark(store: Inventory<'_>, policy: &Policy) -> Result<Reach, CollectError> {
+/// A layer keeps its packed blobs: one that was pulled may have its own bytes in no other place.
+fn mark(store: Inventory<'_>) -> Result<Reach, CollectError> {
     let ImageRecords { names, images } = store.records.image_records()?;
     let images = images.iter().map(|image| &image.target);
     let mut keep = store.reach(images.chain(names.iter().map(|(_, target)| target)))?;
     keep.layers.extend(store.records.cache_layers()?.into_values().flatten());
-    if !policy.cache {
-        store.add_packed(&mut keep, &store.records.layer_blobs()?);
-    }
+    store.add_packed(&mut keep, &store.records.layer_blobs()?);
     Ok(keep)
 }
 
@@ -193,7 +191,7 @@ fn sweep_layers(store: Inventory<'_>, keep: &Reach, collected: &mut Collected) -
     Ok(())
 }
 
-/// What is known of layers and packed blobs that are gone.
+/// What is known of layers and packed blobs that will go: a layer that comes back starts anew.
 fn sweep_records(store: Inventory<'_>, keep: &Reach) -> Result<(), CollectError> {
     let packed = store.records.layer_blobs()?;
     let gone: Vec<_> = packed.into_iter().filter(|(_, blob)| !keep.blobs.contains(&blob.digest)).collect();

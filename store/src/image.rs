@@ -7,7 +7,6 @@ mod find;
 mod pack;
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
 use tug_oci::{
@@ -16,12 +15,15 @@ use tug_oci::{
 };
 
 use crate::content::{ContentStore, IngestError, ReadError};
+use crate::flush::{FlushError, flush};
 use crate::layer::{LayerStore, PackError};
-use crate::lease::LeaseError;
+use crate::lease::{Lease, LeaseError};
 use crate::record::{Database, ImageRecords, RecordError, now};
+use crate::root::Root;
 
 /// Images, named or not.
 pub struct Images {
+    root: Arc<Root>,
     records: Arc<Database>,
     content: ContentStore,
     layers: LayerStore,
@@ -89,7 +91,7 @@ pub enum ImageError {
         target: Digest,
         /// What went wrong.
         #[source]
-        source: io::Error,
+        source: FlushError,
     },
     /// A blob of the image cannot be written.
     #[error("cannot write the image")]
@@ -189,8 +191,13 @@ pub enum ImageError {
 }
 
 impl Images {
-    pub(crate) fn new(records: Arc<Database>, content: ContentStore, layers: LayerStore) -> Images {
-        Images { records, content, layers }
+    pub(crate) fn new(
+        root: Arc<Root>,
+        records: Arc<Database>,
+        content: ContentStore,
+        layers: LayerStore,
+    ) -> Images {
+        Images { root, records, content, layers }
     }
 
     /// Reads the image for a platform that a manifest or index descriptor leads to. A manifest is taken for what it
@@ -229,7 +236,7 @@ impl Images {
 
     /// Writes an image made here: config and manifest blobs, and a record so that it is kept without a name.
     pub fn write(&self, config: &ImageConfig) -> Result<Image, ImageError> {
-        let _lease = self.content.lease()?;
+        let _lease = Lease::shared(&self.root)?;
         let layers =
             config.rootfs.diff_ids.iter().map(|layer| self.plain(layer)).collect::<Result<_, _>>()?;
         let bytes = serde_json::to_vec(config).map_err(ImageError::Write)?;
@@ -241,7 +248,7 @@ impl Images {
 
     /// Records that a manifest or index is an image of this store (after a pull or load).
     pub fn record(&self, target: &Descriptor) -> Result<(), ImageError> {
-        let _lease = self.content.lease()?;
+        let _lease = Lease::shared(&self.root)?;
         if !self.content.contains(&target.digest) {
             return Err(ReadError::Missing(target.digest.clone()).into());
         }
@@ -249,8 +256,8 @@ impl Images {
             return Ok(());
         }
         let unflushed = |source| ImageError::Flush { target: target.digest.clone(), source };
-        self.content.settle().map_err(unflushed)?;
-        Ok(self.records.add_image(target, now())?)
+        let flushed = flush(&self.root, &self.records).map_err(unflushed)?;
+        Ok(self.records.add_image(target, (now(), &flushed))?)
     }
 
     /// Forgets an image without names; its content goes with the next collection.
@@ -266,7 +273,7 @@ impl Images {
 
     /// The image with its layers packed, as it is pushed or exported: the same image when its layer blobs are here.
     pub fn packed(&self, image: &Image, compression: Compression) -> Result<Image, ImageError> {
-        let _lease = self.content.lease()?;
+        let _lease = Lease::shared(&self.root)?;
         let layers = pack::layers(&self.content, &self.layers, image, compression)?;
         if layers == image.manifest.layers {
             return Ok(image.clone());

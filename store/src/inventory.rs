@@ -1,16 +1,14 @@
 //! What lies in a store, and what its records lead to: what collection, check and measure have in common.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use tug_oci::{Descriptor, DiffId, Digest};
+use tug_oci::{Descriptor, DiffId};
 
 use crate::content::ContentStore;
 use crate::layer::LayerStore;
 use crate::reach::{Reach, ReachError};
 use crate::record::Database;
-use crate::root::Root;
+use crate::root::{Entries, Root};
 
 /// The parts of a store that are looked at together.
 #[derive(Clone, Copy)]
@@ -21,24 +19,15 @@ pub(crate) struct Inventory<'a> {
     pub(crate) layers: &'a LayerStore,
 }
 
-/// The entries of `blobs/` or `layers/`.
-#[derive(Debug, Default)]
-pub(crate) struct Entries {
-    /// Those named by a digest.
-    pub(crate) named: Vec<(Digest, PathBuf)>,
-    /// Others.
-    pub(crate) stray: Vec<PathBuf>,
-}
-
 impl Inventory<'_> {
     /// All blobs.
     pub(crate) fn blobs(&self) -> io::Result<Entries> {
-        entries(&self.root.blobs())
+        self.root.list(&self.root.blobs())
     }
 
     /// All layers, each with the directory that holds its `fs`.
     pub(crate) fn layers(&self) -> io::Result<Entries> {
-        entries(&self.root.layers())
+        self.root.list(&self.root.layers())
     }
 
     /// What images lead to.
@@ -58,29 +47,4 @@ impl Inventory<'_> {
         let kept = packed.iter().filter(|(layer, _)| reach.layers.contains(layer));
         reach.blobs.extend(kept.map(|(_, blob)| blob.digest.clone()));
     }
-}
-
-fn entries(place: &Path) -> io::Result<Entries> {
-    let mut found = Entries::default();
-    for algorithm in fs::read_dir(place)? {
-        let algorithm = algorithm?;
-        if !algorithm.file_type()?.is_dir() {
-            found.stray.push(algorithm.path());
-            continue;
-        }
-        for entry in fs::read_dir(algorithm.path())? {
-            let entry = entry?;
-            let names = (algorithm.file_name(), entry.file_name());
-            let digest = match (names.0.to_str(), names.1.to_str()) {
-                (Some(algorithm), Some(hex)) => format!("{algorithm}:{hex}").parse().ok(),
-                _ => None,
-            };
-            match digest {
-                Some(digest) => found.named.push((digest, entry.path())),
-                None => found.stray.push(entry.path()),
-            }
-        }
-    }
-    found.named.sort();
-    Ok(found)
 }

@@ -19,6 +19,7 @@
 mod beneath;
 pub mod cache;
 pub mod content;
+mod flush;
 pub mod fsck;
 pub mod gc;
 pub mod image;
@@ -37,6 +38,7 @@ mod tree;
 pub mod usage;
 pub mod view;
 
+pub use flush::{FlushError, RecoverError};
 pub use reach::ReachError;
 pub use record::RecordError;
 pub use store::{OpenError, Store};

@@ -1,16 +1,18 @@
 //! Image names.
 
-use std::io;
 use std::sync::Arc;
 
 use tug_oci::{Descriptor, Digest, Reference};
 
 use crate::content::ContentStore;
-use crate::lease::LeaseError;
+use crate::flush::{FlushError, flush};
+use crate::lease::{Lease, LeaseError};
 use crate::record::{Database, RecordError, now};
+use crate::root::Root;
 
 /// References and what they point to.
 pub struct Names {
+    root: Arc<Root>,
     records: Arc<Database>,
     content: ContentStore,
 }
@@ -46,7 +48,7 @@ pub enum NameError {
         name: String,
         /// What went wrong.
         #[source]
-        source: io::Error,
+        source: FlushError,
     },
     /// A collection is under way.
     #[error(transparent)]
@@ -54,8 +56,8 @@ pub enum NameError {
 }
 
 impl Names {
-    pub(crate) fn new(records: Arc<Database>, content: ContentStore) -> Names {
-        Names { records, content }
+    pub(crate) fn new(root: Arc<Root>, records: Arc<Database>, content: ContentStore) -> Names {
+        Names { root, records, content }
     }
 
     /// What a name points to.
@@ -65,15 +67,16 @@ impl Names {
 
     /// Points a name to a manifest or index; what it pointed to before stays as an unnamed image.
     pub fn set(&self, name: &Reference, target: &Descriptor) -> Result<(), NameError> {
-        let _lease = self.content.lease()?;
+        let _lease = Lease::shared(&self.root)?;
         if !self.content.contains(&target.digest) {
             return Err(NameError::NoContent { name: name.familiar(), target: target.digest.clone() });
         }
         if self.get(name)?.as_ref() == Some(target) {
             return Ok(());
         }
-        self.content.settle().map_err(|source| NameError::Flush { name: name.familiar(), source })?;
-        self.records.set_name(name, target, now()).map_err(failed(name))
+        let flushed = flush(&self.root, &self.records)
+            .map_err(|source| NameError::Flush { name: name.familiar(), source })?;
+        self.records.set_name(name, target, (now(), &flushed)).map_err(failed(name))
     }
 
     /// Removes a name; says whether it was there.

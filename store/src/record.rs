@@ -16,7 +16,7 @@ use tug_oci::Descriptor;
 
 pub use cache::{CacheRecord, FileStamp};
 pub(crate) use image::{ImageRecord, ImageRecords};
-pub(crate) use layer::LayerRecord;
+pub(crate) use layer::{Flushed, LayerRecord};
 
 /// Why a record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -240,8 +240,14 @@ CREATE TABLE stamps (
 CREATE TABLE layers (
     diff_id TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
-    leaning TEXT
+    leaning TEXT,
+    flushed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX layers_unflushed ON layers (diff_id) WHERE flushed = 0;
+CREATE TABLE boot (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL
+) STRICT;
 CREATE TABLE layer_blobs (
     diff_id TEXT NOT NULL,
     compression TEXT NOT NULL,

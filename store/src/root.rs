@@ -1,5 +1,7 @@
-//! Where things lie in a store's directory. Paths only: nothing here touches the disk.
+//! Where things lie in a store's directory.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tug_oci::{DiffId, Digest};
@@ -64,4 +66,40 @@ impl Root {
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("store.db")
     }
+
+    /// The entries of `blobs/` or `layers/`, sorted.
+    pub(crate) fn list(&self, place: &Path) -> io::Result<Entries> {
+        debug_assert!(place.starts_with(&self.path), "only the store's own directories are listed");
+        let mut found = Entries::default();
+        for algorithm in fs::read_dir(place)? {
+            let algorithm = algorithm?;
+            if !algorithm.file_type()?.is_dir() {
+                found.stray.push(algorithm.path());
+                continue;
+            }
+            for entry in fs::read_dir(algorithm.path())? {
+                let entry = entry?;
+                let names = (algorithm.file_name(), entry.file_name());
+                let digest = match (names.0.to_str(), names.1.to_str()) {
+                    (Some(algorithm), Some(hex)) => format!("{algorithm}:{hex}").parse().ok(),
+                    _ => None,
+                };
+                match digest {
+                    Some(digest) => found.named.push((digest, entry.path())),
+                    None => found.stray.push(entry.path()),
+                }
+            }
+        }
+        found.named.sort();
+        Ok(found)
+    }
+}
+
+/// The entries of `blobs/` or `layers/`.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// Those named by a digest.
+    pub(crate) named: Vec<(Digest, PathBuf)>,
+    /// Others.
+    pub(crate) stray: Vec<PathBuf>,
 }

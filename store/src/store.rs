@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::cache::CacheRecords;
 use crate::content::ContentStore;
+use crate::flush::{self, RecoverError};
 use crate::fsck::{self, FsckError, Report};
 use crate::gc::{self, CollectError, Collected, Policy};
 use crate::image::Images;
@@ -32,6 +33,15 @@ pub enum OpenError {
         /// What went wrong.
         #[source]
         source: io::Error,
+    },
+    /// It was not closed well, and cannot be put right.
+    #[error("cannot put the store at {path} right after the machine went down")]
+    Recover {
+        /// The store's directory.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: RecoverError,
     },
     /// Its database does not open.
     #[error("cannot open the store at {path}")]
@@ -81,6 +91,8 @@ impl Store {
         }
         let records = Database::open(&root.database())
             .map_err(|source| OpenError::Records { path: root.path().to_owned(), source })?;
+        flush::recover(&root, &records)
+            .map_err(|source| OpenError::Recover { path: root.path().to_owned(), source })?;
         Ok(Store { parts: Arc::new(Parts::new(Arc::new(root), Arc::new(records))) })
     }
 
@@ -150,8 +162,8 @@ impl Parts {
         let content = ContentStore::new(Arc::clone(&root));
         let layers = LayerStore::new(Arc::clone(&root), Arc::clone(&records), content.clone());
         let snapshots = Snapshots::new(Arc::clone(&root), layers.clone());
-        let names = Names::new(Arc::clone(&records), content.clone());
-        let images = Images::new(Arc::clone(&records), content.clone(), layers.clone());
+        let names = Names::new(Arc::clone(&root), Arc::clone(&records), content.clone());
+        let images = Images::new(Arc::clone(&root), Arc::clone(&records), content.clone(), layers.clone());
         let cache = CacheRecords::new(Arc::clone(&records), layers.clone());
         Parts { root, records, content, layers, snapshots, names, images, cache }
     }

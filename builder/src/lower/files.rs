@@ -109,7 +109,7 @@ impl Pass<'_> {
                 CopySource::Heredoc(heredoc) => {
                     let body = heredoc.body();
                     let content = match heredoc.expand {
-                        true => at.state.variables.text(&body, heredoc.span, self.escape)?,
+                        true => at.state.variables.text(&body, heredoc.span)?,
                         false => body,
                     };
                     files.push(CopyFile { name: heredoc.name.clone(), content });

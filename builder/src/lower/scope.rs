@@ -48,9 +48,8 @@ impl Variables {
     }
 
     /// The content of a heredoc, expanded.
-    pub(super) fn text(&self, text: &str, span: Span, escape: char) -> Result<String, LowerError> {
-        let outcome: Result<Expansion, _> =
-            expand::text(text, &|name| self.value(name).map(str::to_owned), escape);
+    pub(super) fn text(&self, text: &str, span: Span) -> Result<String, LowerError> {
+        let outcome: Result<Expansion, _> = expand::text(text, &|name| self.value(name).map(str::to_owned));
         let first_line = || text.lines().next().unwrap_or_default().to_owned();
         outcome.map(|expansion| expansion.text).map_err(|source| wrong(&first_line(), source).at(span))
     }

@@ -67,10 +67,11 @@ fn in_blocks<T, E>(
             scope.spawn(|| work(&todo, pack));
         }
         let writer = scope.spawn(move || write_in_order(&results, out));
-        let mut blocks = Blocks { block: Vec::with_capacity(block_bytes), block_bytes, jobs, order };
+        let block = Vec::with_capacity(block_bytes);
+        let mut blocks = Blocks { block, block_bytes, sent: false, jobs, order };
         let produced = produce(&mut blocks);
         // Where this fails, the writer has the reason.
-        let _ = blocks.send();
+        let _ = blocks.finish();
         drop(blocks);
         let crc = match writer.join() {
             Ok(crc) => crc?,
@@ -103,15 +104,22 @@ fn write_in_order(results: &Receiver<Receiver<io::Result<Packed>>>, out: &mut dy
 struct Blocks {
     block: Vec<u8>,
     block_bytes: usize,
+    sent: bool,
     jobs: SyncSender<Job>,
     order: SyncSender<Receiver<io::Result<Packed>>>,
 }
 
 impl Blocks {
-    fn send(&mut self) -> io::Result<()> {
-        if self.block.is_empty() {
-            return Ok(());
+    /// Sends the last block; an empty stream has one too, with nothing in it.
+    fn finish(&mut self) -> io::Result<()> {
+        match self.block.is_empty() && self.sent {
+            true => Ok(()),
+            false => self.send(),
         }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.sent = true;
         let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the compressed layer could not be written");
         let block = std::mem::replace(&mut self.block, Vec::with_capacity(self.block_bytes));
         let (reply, result) = sync_channel(1);

@@ -200,7 +200,7 @@ impl Target {
         let real = beneath::join(&place.path, name);
         let c_name =
             std::ffi::CString::new(name).map_err(|_| ApplyError::io("replace", member, Errno::INVAL))?;
-        crate::tree::remove_at(place.fd.as_fd(), c_name).map_err(|error| {
+        crate::tree::remove_at(place.fd.as_fd(), &c_name).map_err(|error| {
             let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
             ApplyError::io("replace", member, errno)
         })?;
@@ -293,6 +293,18 @@ impl Target {
         rustix::fs::utimensat(&place.fd, name, &times(member.mtime), nofollow).map_err(failed)
     }
 
+    /// A link comes after its target: one whose target came later meant another file, or none.
+    fn check_links(&self) -> Result<(), ApplyError> {
+        for (path, target) in &self.links {
+            let found = self.find(target, path)?;
+            if found.is_some_and(|found| !beneath::is_whiteout(&found.stat)) {
+                let why = "it comes later in the layer";
+                return Err(ApplyError::HardLink { path: shown(path), target: shown(target), why });
+            }
+        }
+        Ok(())
+    }
+
     /// Dresses the directories, the deepest first, and says how the layer leans on what is below.
     pub(super) fn finish(self) -> Result<Leaning, ApplyError> {
         // Root's, where the process is root (of its own user namespace); nobody else can give files away.
@@ -309,6 +321,7 @@ impl Target {
             self.dress(fd, member.as_ref().unwrap_or(&implied_member))?;
         }
         self.dress(&self.root, &implied_member)?;
+        self.check_links()?;
         implied.reverse();
         Ok(Leaning { implied, links: self.links })
     }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use tug_oci::{Descriptor, Digest, Reference};
 
+use super::layer::{Flushed, note_flushed};
 use super::{Database, RecordError, damaged, descriptor, json};
 
 /// An image of the store, named or not.
@@ -42,9 +43,10 @@ impl Database {
         &self,
         name: &Reference,
         target: &Descriptor,
-        now: i64,
+        (now, flushed): (i64, &Flushed),
     ) -> Result<(), RecordError> {
         self.write(|transaction| {
+            note_flushed(transaction, flushed)?;
             insert_image(transaction, target, now)?;
             let change = "INSERT INTO names (reference, descriptor) VALUES (?1, ?2)
                  ON CONFLICT (reference) DO UPDATE SET descriptor = excluded.descriptor";
@@ -72,8 +74,15 @@ impl Database {
     }
 
     /// Adds an image; one that is there keeps its time.
-    pub(crate) fn add_image(&self, target: &Descriptor, now: i64) -> Result<(), RecordError> {
-        self.write(|transaction| insert_image(transaction, target, now))
+    pub(crate) fn add_image(
+        &self,
+        target: &Descriptor,
+        (now, flushed): (i64, &Flushed),
+    ) -> Result<(), RecordError> {
+        self.write(|transaction| {
+            note_flushed(transaction, flushed)?;
+            insert_image(transaction, target, now)
+        })
     }
 
     /// Removes an image that no name points to; says whether it is gone.

@@ -1,6 +1,8 @@
 //! Records of layers and of the blobs they are packed as.
 
-use rusqlite::OptionalExtension as _;
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension as _, Transaction};
 use tug_oci::{Compression, Descriptor, DiffId};
 
 use super::{Database, RecordError};
@@ -12,6 +14,12 @@ pub(crate) struct LayerRecord {
     pub(crate) size: u64,
     /// How it leans on what lies below, in the layer store's own form.
     pub(crate) leaning: Option<String>,
+}
+
+/// Proof that all content so far is on disk. The record that it was asked for notes these layers as flushed.
+#[derive(Debug)]
+pub(crate) struct Flushed {
+    pub(crate) layers: Vec<DiffId>,
 }
 
 impl Database {
@@ -30,8 +38,10 @@ impl Database {
     /// Writes the record of a layer, in place of one that is there.
     pub(crate) fn put_layer(&self, layer: &DiffId, record: &LayerRecord) -> Result<(), RecordError> {
         self.write(|transaction| {
-            let mut insert = transaction
-                .prepare("INSERT OR REPLACE INTO layers (diff_id, size, leaning) VALUES (?1, ?2, ?3)")?;
+            let mut insert = transaction.prepare(
+                "INSERT INTO layers (diff_id, size, leaning) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (diff_id) DO UPDATE SET size = excluded.size, leaning = excluded.leaning",
+            )?;
             insert.execute((layer.to_string(), record.size.cast_signed(), &record.leaning)).map(drop)
         })
     }
@@ -83,10 +93,35 @@ impl Database {
 
     /// All layers that are recorded.
     pub(crate) fn layers(&self) -> Result<Vec<DiffId>, RecordError> {
-        let rows: Vec<String> = self.read(|connection| {
-            let mut select = connection.prepare("SELECT diff_id FROM layers")?;
-            select.query_map([], |row| row.get(0))?.collect()
-        })?;
+        self.select_layers("SELECT diff_id FROM layers")
+    }
+
+    /// Layers that may be in the kernel's memory alone.
+    pub(crate) fn unflushed_layers(&self) -> Result<Vec<DiffId>, RecordError> {
+        self.select_layers("SELECT diff_id FROM layers WHERE flushed = 0")
+    }
+
+    /// Layers that are on disk for sure.
+    pub(crate) fn flushed_layers(&self) -> Result<HashSet<DiffId>, RecordError> {
+        Ok(self.select_layers("SELECT diff_id FROM layers WHERE flushed = 1")?.into_iter().collect())
+    }
+
+    /// The run of the machine in which the store was last put right.
+    pub(crate) fn boot(&self) -> Result<Option<String>, RecordError> {
+        let select = "SELECT id FROM boot";
+        self.read(|connection| connection.query_row(select, [], |row| row.get(0)).optional())
+    }
+
+    /// Notes that the store was put right in this run of the machine.
+    pub(crate) fn set_boot(&self, id: &str) -> Result<(), RecordError> {
+        self.write(|transaction| {
+            transaction.execute("INSERT OR REPLACE INTO boot (one, id) VALUES (1, ?1)", [id]).map(drop)
+        })
+    }
+
+    fn select_layers(&self, select: &'static str) -> Result<Vec<DiffId>, RecordError> {
+        let rows: Vec<String> =
+            self.read(|connection| connection.prepare(select)?.query_map([], |row| row.get(0))?.collect())?;
         let parse = |text: String| text.parse().map(DiffId).map_err(|error| super::damaged(&text, &error));
         rows.into_iter().map(parse).collect()
     }
@@ -97,7 +132,7 @@ impl Database {
         layers: &[DiffId],
         blobs: &[(DiffId, Descriptor)],
     ) -> Result<(), RecordError> {
-        self.write(|transaction| {
+        self.write_through(|transaction| {
             let mut layer = transaction.prepare("DELETE FROM layers WHERE diff_id = ?1")?;
             let mut blob =
                 transaction.prepare("DELETE FROM layer_blobs WHERE diff_id = ?1 AND descriptor = ?2")?;
@@ -107,6 +142,11 @@ impl Database {
                 .try_for_each(|(of, gone)| blob.execute((of.to_string(), super::json(gone))).map(drop))
         })
     }
+}
+
+pub(super) fn note_flushed(transaction: &Transaction<'_>, flushed: &Flushed) -> rusqlite::Result<()> {
+    let mut update = transaction.prepare("UPDATE layers SET flushed = 1 WHERE diff_id = ?1")?;
+    flushed.layers.iter().try_for_each(|layer| update.execute([layer.to_string()]).map(drop))
 }
 
 fn name(compression: Compression) -> &'static str {

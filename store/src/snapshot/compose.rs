@@ -208,25 +208,34 @@ impl Composer {
         let told = || (shown(path), shown(target));
         let (folder, name) = beneath::split(path);
         let folder = self.places.get(folder).cloned().unwrap_or_else(|| folder.to_vec());
-        let entry = match self.stack.union.lookup(&as_path(target), Links::Keep)? {
-            Some(entry) if entry.kind == EntryKind::Dir => {
-                let (path, target) = told();
-                return Err(ComposeError::TargetIsDirectory { path, target });
-            }
-            Some(entry) => entry,
-            None => {
+        let parent = self.open_target(&folder)?;
+        let lookup = |view: &View| view.lookup(&as_path(target), Links::Keep);
+        let (seen, below) = (lookup(&self.stack.union)?, lookup(&self.stack.below)?);
+        let (entry, removed) = match (seen, below) {
+            (Some(entry), _) => (entry, false),
+            (None, Some(entry)) => (entry, true),
+            (None, None) => {
                 let (path, target) = told();
                 return Err(ComposeError::NoTarget { path, target });
             }
         };
+        if entry.kind == EntryKind::Dir {
+            let (path, target) = told();
+            return Err(ComposeError::TargetIsDirectory { path, target });
+        }
+        if removed {
+            // The layer keeps the file under this name only.
+            self.copy_up((&self.stack.below, &entry), &parent, name)?;
+            self.stack.union.forget();
+            return Ok(());
+        }
         let real = entry.path.as_os_str().as_bytes().to_vec();
         let (real_folder, real_name) = beneath::split(&real);
         self.make_dirs(real_folder)?;
         let source = self.open_target(real_folder)?;
         if let Err(Errno::NOENT) = rustix::fs::statat(&source, real_name, AtFlags::SYMLINK_NOFOLLOW) {
-            self.copy_up(&entry, &source, real_name)?;
+            self.copy_up((&self.stack.union, &entry), &source, real_name)?;
         }
-        let parent = self.open_target(&folder)?;
         rustix::fs::linkat(&source, real_name, &parent, name, AtFlags::empty())
             .map_err(|errno| io_error("link", path, errno))?;
         self.stack.union.forget();
@@ -234,17 +243,22 @@ impl Composer {
     }
 
     /// Copies a file from the layers below into the new tree.
-    fn copy_up(&self, entry: &Entry, folder: &OwnedFd, name: &[u8]) -> Result<(), ComposeError> {
+    fn copy_up(
+        &self,
+        (view, entry): (&View, &Entry),
+        folder: &OwnedFd,
+        name: &[u8],
+    ) -> Result<(), ComposeError> {
         let path = entry.path.as_os_str().as_bytes();
         let failed = |errno| io_error("copy", path, errno);
-        let looks = Looks::from_stat(&entry.stat, self.stack.union.xattrs(entry)?.into_iter());
+        let looks = Looks::from_stat(&entry.stat, view.xattrs(entry)?.into_iter());
         if entry.kind == EntryKind::File {
-            let mut from = io::BufReader::new(std::fs::File::from(self.stack.union.open(entry)?));
+            let mut from = std::fs::File::from(view.open(entry)?);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
             let mut to = std::fs::File::from(fd);
             // Within one file system this asks the kernel to share or copy the bytes itself.
-            io::copy(from.get_mut(), &mut to).map_err(|source| ComposeError::Io {
+            io::copy(&mut from, &mut to).map_err(|source| ComposeError::Io {
                 doing: "copy",
                 path: shown(path),
                 source,

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use tug_store::Store;
 use tug_store::gc::Policy;
 
 use crate::child::Child;
@@ -60,4 +61,27 @@ fn leftovers_of_the_living_stay() {
     assert_eq!(left, 1);
     ingest.commit().unwrap();
     assert!(!fixture.has_leftovers());
+}
+
+#[test]
+fn after_the_machine_went_down_only_what_was_flushed_is_trusted() {
+    let fixture = Fixture::new();
+    let named = fixture.image(&["named"]);
+    let (flushed, hollow, unknown) =
+        (named.diff_ids()[0].clone(), fixture.layer("not flushed"), fixture.layer("record lost"));
+    let layers_here = |wanted: [bool; 3]| {
+        let store = Store::open(fixture.root()).unwrap();
+        assert_eq!([&flushed, &hollow, &unknown].map(|layer| store.layers().contains(layer)), wanted);
+    };
+    layers_here([true, true, true]);
+    // Stands in for another run of the machine, which lost the last record.
+    let records = rusqlite::Connection::open(fixture.root().join("store.db")).unwrap();
+    records.execute("UPDATE boot SET id = 'another'", []).unwrap();
+    records.execute("DELETE FROM layers WHERE diff_id = ?1", [unknown.to_string()]).unwrap();
+    drop(records);
+    layers_here([true, false, false]);
+    fixture.assert_sound();
+    // Once for each run: what is made in this one stays.
+    assert_eq!(fixture.layer("not flushed"), hollow);
+    layers_here([true, true, false]);
 }

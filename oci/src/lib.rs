@@ -20,6 +20,7 @@ mod manifest;
 mod media_type;
 mod platform;
 mod reference;
+pub mod user;
 
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use descriptor::Descriptor;

@@ -5,51 +5,27 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Diagnostic;
 use crate::expand::Expansion;
 use crate::ignore;
-use crate::instruction::{Arg, CommandForm, CopySource, Instruction, InstructionKind, Pair, PairForm};
-use crate::lint::env::Env;
+use crate::instruction::{Arg, CommandForm, CopySource, Instruction, InstructionKind, Pair};
 use crate::lint::findings::Findings;
 use crate::lint::from::Globals;
 use crate::lint::rule::Rule;
-use crate::lint::settings::{Base, Settings};
+use crate::lint::settings::Settings;
+use crate::lint::state::State;
+use crate::lint::step::Step;
 use crate::source::Span;
 use crate::word::Word;
 
-/// What a stage hands to those that stand on it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct State {
-    env: Env,
-    /// Whether the variables of the base image are known: if not, none can be called undefined.
-    knows_base: bool,
-    has_shell: bool,
-    /// Arguments that are declared and have no value.
-    declared: BTreeSet<String>,
-    has_workdir: bool,
-}
-
-impl State {
-    /// What a stage on an image begins with.
-    pub(super) fn on(base: &Base) -> Self {
-        let mut env = Env::new(&base.env);
-        // A step always has one.
-        if env.get("PATH").is_none() {
-            env.set("PATH", String::new());
-        }
-        State { env, knows_base: true, has_shell: base.has_shell, ..State::default() }
-    }
-}
-
 pub(super) struct Body<'a> {
     state: State,
-    escape: char,
-    globals: &'a Globals,
+    globals: &'a Globals<'a>,
     settings: &'a Settings<'a>,
     /// Where the stage's last `CMD`, `ENTRYPOINT` and `HEALTHCHECK` stand.
     last: [Option<Span>; 3],
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(state: State, escape: char, globals: &'a Globals, settings: &'a Settings<'a>) -> Self {
-        Body { state, escape, globals, settings, last: [None; 3] }
+    pub(super) fn new(state: State, globals: &'a Globals<'a>, settings: &'a Settings<'a>) -> Self {
+        Body { state, globals, settings, last: [None; 3] }
     }
 
     pub(super) fn finish(self) -> State {
@@ -57,6 +33,9 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn check(&mut self, instruction: &Instruction, findings: &mut Findings) {
+        if self.globals.budget.is_spent() {
+            return;
+        }
         let mut step = Step { instruction, reported: BTreeSet::new(), findings };
         match &instruction.kind {
             InstructionKind::Env(pairs) => self.env(pairs, &mut step),
@@ -110,7 +89,7 @@ impl<'a> Body<'a> {
 
     /// Expands a word, and reports the variables in it that nothing defines.
     fn expand(&self, word: &Word, step: &mut Step<'_>) -> Option<String> {
-        let expansion = self.state.env.expand(&word.text, self.escape).ok()?;
+        let expansion = self.state.env.expand(&word.text, self.globals.escape, self.globals.budget)?;
         self.report(&expansion, word.span, step);
         Some(expansion.text)
     }
@@ -120,7 +99,8 @@ impl<'a> Body<'a> {
             return;
         }
         for name in expansion.unmatched.iter().filter(|name| !self.state.declared.contains(*name)) {
-            let near = self.state.env.nearest(name);
+            let near = Some(name).filter(|_| !step.findings.are_many());
+            let near = near.and_then(|name| self.state.env.nearest(name));
             let near = near.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
             if step.reported.insert(name.clone()) {
                 step.add(Rule::UndefinedVar, span, format!("Usage of undefined variable '${name}'{near}"));
@@ -163,7 +143,8 @@ impl<'a> Body<'a> {
         for source in sources {
             match source {
                 CopySource::Heredoc(heredoc) if heredoc.expand => {
-                    if let Ok(expansion) = self.state.env.expand_text(&heredoc.content) {
+                    if let Some(expansion) = self.state.env.expand_text(&heredoc.content, self.globals.budget)
+                    {
                         self.report(&expansion, heredoc.span, step);
                     }
                 }
@@ -234,8 +215,8 @@ impl<'a> Body<'a> {
 
     fn expose(&self, ports: &[Word], step: &mut Step<'_>) {
         for word in ports {
-            let ports = self.state.env.expand_words(&word.text, self.escape).unwrap_or_default();
-            for port in ports {
+            let ports = self.state.env.expand_words(&word.text, self.globals.escape, self.globals.budget);
+            for port in ports.into_iter().flatten() {
                 let (numbers, protocol) = port.split_once('/').unwrap_or((&port, ""));
                 if protocol != protocol.to_lowercase() {
                     let message =
@@ -252,43 +233,3 @@ impl<'a> Body<'a> {
         }
     }
 }
-
-/// An instruction that is being looked at.
-struct Step<'s> {
-    instruction: &'s Instruction,
-    /// The variables that were called undefined: once is enough.
-    reported: BTreeSet<String>,
-    findings: &'s mut Findings,
-}
-
-impl Step<'_> {
-    fn add(&mut self, rule: Rule, span: Span, message: String) {
-        self.findings.add(rule, &self.instruction.comments, Diagnostic::warning(span, message));
-    }
-
-    fn legacy(&mut self, pairs: &[Pair]) {
-        for pair in pairs.iter().filter(|pair| pair.form == PairForm::Blank) {
-            let keyword = &self.instruction.keyword.text;
-            let message = format!(
-                "\"{keyword} key=value\" should be used instead of legacy \"{keyword} key value\" format"
-            );
-            self.add(Rule::LegacyKeyValueFormat, pair.name.span, message);
-        }
-    }
-
-    /// A name that has a word for secrets in it, and none that says it is not one.
-    fn secret(&mut self, keyword: &str, name: &str, span: Span) {
-        let lower = name.to_lowercase();
-        let has = |words: &[&str]| lower.split('_').any(|part| words.contains(&part));
-        if has(&SECRET) && !has(&NO_SECRET) {
-            let message =
-                format!("Do not use ARG or ENV instructions for sensitive data ({keyword} {name:?})");
-            self.add(Rule::SecretsUsedInArgOrEnv, span, message);
-        }
-    }
-}
-
-const SECRET: [&str; 10] =
-    ["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
-
-const NO_SECRET: [&str; 3] = ["public", "file", "version"];

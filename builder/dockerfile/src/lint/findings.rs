@@ -22,9 +22,16 @@ impl Findings {
         }
     }
 
+    /// Whether there are so many that nobody reads what may have been meant.
+    pub(super) fn are_many(&self) -> bool {
+        self.found.len() >= EXPLAINED_MAX
+    }
+
     /// The findings in order of place.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|finding| finding.span.start);
         self.found
     }
 }
+
+const EXPLAINED_MAX: usize = 256;

@@ -4,73 +4,82 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
 use crate::expand::Expansion;
-use crate::instruction::{Dockerfile, From, Statement};
-use crate::lint::env::Env;
+use crate::instruction::{ArgPair, Dockerfile, From, Statement};
+use crate::lint::env::{Budget, Env};
 use crate::lint::findings::Findings;
 use crate::lint::rule::Rule;
 use crate::lint::settings::Settings;
+
 use crate::lint::{platform, reference};
 use crate::suggest;
 use crate::word::Word;
 
 /// The variables that a `FROM` can use.
-pub(super) struct Globals {
+pub(super) struct Globals<'a> {
     /// Those with a value.
     pub(super) env: Env,
     /// The same if no build arguments were given.
     defaults: Env,
     /// All that are declared, with a value or without.
     declared: BTreeSet<String>,
-    escape: char,
+    /// The Dockerfile's escape character.
+    pub(super) escape: char,
+    /// What expanding may cost.
+    pub(super) budget: &'a Budget,
 }
 
-impl Globals {
-    pub(super) fn new(dockerfile: &Dockerfile, settings: &Settings<'_>) -> Self {
-        let predefined = |with_args: bool| {
-            let given = |name: &String| settings.build_args.get(name).filter(|_| with_args);
-            let pairs = settings.predefined.iter();
-            let pairs = pairs.map(|(name, value)| (name.clone(), given(name).unwrap_or(value).clone()));
-            Env::new(&pairs.collect::<Vec<_>>())
-        };
+impl<'a> Globals<'a> {
+    pub(super) fn new(dockerfile: &Dockerfile, settings: &Settings<'_>, budget: &'a Budget) -> Self {
+        let given =
+            |name: &str, value: &str| settings.build_args.get(name).map_or(value, |given| given).to_owned();
+        let with_args: Vec<_> =
+            settings.predefined.iter().map(|(name, value)| (name.clone(), given(name, value))).collect();
         let mut globals = Globals {
-            env: predefined(true),
-            defaults: predefined(false),
+            env: Env::new(&with_args),
+            defaults: Env::new(settings.predefined),
             declared: settings.predefined.iter().map(|(name, _)| name.clone()).collect(),
             escape: dockerfile.directives.escape,
+            budget,
         };
         for pair in dockerfile.meta_args.iter().flat_map(|arg| &arg.kind.pairs) {
-            globals.declared.insert(pair.name.text.clone());
-            let given = settings.build_args.get(&pair.name.text);
-            for (env, given) in [(&mut globals.env, given), (&mut globals.defaults, None)] {
-                let default = pair.default.as_ref();
-                let default = || env.expand(&default?.text, globals.escape).ok().map(|value| value.text);
-                if let Some(value) = given.cloned().or_else(default) {
-                    env.set(&pair.name.text, value);
-                }
-            }
+            globals.declare(pair, settings.build_args.get(&pair.name.text));
         }
         globals
     }
 
+    fn declare(&mut self, pair: &ArgPair, given: Option<&String>) {
+        self.declared.insert(pair.name.text.clone());
+        for (env, given) in [(&mut self.env, given), (&mut self.defaults, None)] {
+            let default = || env.expand(&pair.default.as_ref()?.text, self.escape, self.budget);
+            let value = given.cloned().or_else(|| default().map(|default| default.text));
+            if let Some(value) = value {
+                env.set(&pair.name.text, value);
+            }
+        }
+    }
+
     /// The image or stage that a `FROM` names; `None` where it cannot be expanded.
     pub(super) fn base(&self, from: &From) -> Option<String> {
-        self.env.expand(&from.base.text, self.escape).ok().map(|base| base.text)
+        self.expand(&from.base).map(|base| base.text)
     }
 
     /// The platform that a `FROM` asks for, if it does.
     pub(super) fn platform(&self, from: &From) -> Option<String> {
-        let word = from.platform.as_ref()?;
-        self.env.expand(&word.text, self.escape).ok().map(|platform| platform.text)
+        self.expand(from.platform.as_ref()?).map(|platform| platform.text)
+    }
+
+    fn expand(&self, word: &Word) -> Option<Expansion> {
+        self.env.expand(&word.text, self.escape, self.budget)
     }
 
     pub(super) fn check(&self, from: &Statement<From>, findings: &mut Findings) {
         let base = &from.kind.base;
-        if let Ok(expansion) = self.env.expand(&base.text, self.escape) {
+        if let Some(expansion) = self.expand(base) {
             self.undeclared(from, base, &expansion, findings);
         }
         self.default_base(from, findings);
         let Some(word) = &from.kind.platform else { return };
-        let Ok(expansion) = self.env.expand(&word.text, self.escape) else { return };
+        let Some(expansion) = self.expand(word) else { return };
         self.undeclared(from, word, &expansion, findings);
         self.redundant_platform(from, word, &expansion, findings);
         const_platform(from, word, &expansion, findings);
@@ -84,8 +93,8 @@ impl Globals {
         findings: &mut Findings,
     ) {
         for name in expansion.unmatched.iter().filter(|name| !self.declared.contains(*name)) {
-            let declared: Vec<&str> = self.declared.iter().map(String::as_str).collect();
-            let near = suggest::nearest(name, &declared);
+            let near = Some(name).filter(|_| !findings.are_many());
+            let near = near.and_then(|name| suggest::nearest(name, self.declared.iter().map(String::as_str)));
             let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             let message = format!("FROM argument '{name}' is not declared{near}");
             findings.add(Rule::UndefinedArgInFrom, &from.comments, Diagnostic::warning(word.span, message));
@@ -95,7 +104,8 @@ impl Globals {
     /// The image has to have a name without build arguments too.
     fn default_base(&self, from: &Statement<From>, findings: &mut Findings) {
         let base = &from.kind.base;
-        let Ok(expansion) = self.defaults.expand(&base.text, self.escape) else { return };
+        let expansion = self.defaults.expand(&base.text, self.escape, self.budget);
+        let Some(expansion) = expansion else { return };
         let is_fixed = expansion.matched.is_empty() && expansion.unmatched.is_empty();
         if !is_fixed && !reference::is_valid(&expansion.text) {
             let message =

@@ -14,6 +14,8 @@ mod reference;
 mod rule;
 mod settings;
 mod stages;
+mod state;
+mod step;
 
 pub use options::{Options, OptionsError};
 pub use rule::Rule;

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::instruction::{Dockerfile, InstructionKind, Stage};
-use crate::lint::body::{Body, State};
+use crate::lint::body::Body;
+use crate::lint::env::Budget;
 use crate::lint::findings::Findings;
 use crate::lint::from::{Globals, TARGET_PLATFORM};
 use crate::lint::platform;
 use crate::lint::rule::Rule;
 use crate::lint::settings::{Base, Scope, Settings};
+use crate::lint::state::State;
 
 pub(super) fn check(dockerfile: &Dockerfile, settings: &Settings<'_>, findings: &mut Findings) {
-    let globals = Globals::new(dockerfile, settings);
+    let budget = Budget::new();
+    let globals = Globals::new(dockerfile, settings, &budget);
     for stage in &dockerfile.stages {
         globals.check(&stage.from, findings);
     }
@@ -24,7 +27,11 @@ pub(super) fn check(dockerfile: &Dockerfile, settings: &Settings<'_>, findings: 
             Some(below) => ends[below].clone(),
             None => start(stage, &globals, settings, counts[at].then_some(&mut *findings)),
         };
-        let mut body = Body::new(start, dockerfile.directives.escape, &globals, settings);
+        budget.spend(start.size());
+        if budget.is_spent() {
+            return;
+        }
+        let mut body = Body::new(start, &globals, settings);
         // No stage that counts stands on one that does not.
         if counts[at] {
             stage.instructions.iter().for_each(|instruction| body.check(instruction, findings));
@@ -36,7 +43,7 @@ pub(super) fn check(dockerfile: &Dockerfile, settings: &Settings<'_>, findings: 
 /// What a stage on an image begins with.
 fn start(
     stage: &Stage,
-    globals: &Globals,
+    globals: &Globals<'_>,
     settings: &Settings<'_>,
     findings: Option<&mut Findings>,
 ) -> State {
@@ -52,7 +59,7 @@ fn start(
     State::on(&base)
 }
 
-fn base_platform(stage: &Stage, name: &str, base: &Base, globals: &Globals, findings: &mut Findings) {
+fn base_platform(stage: &Stage, name: &str, base: &Base, globals: &Globals<'_>, findings: &mut Findings) {
     let target = || globals.env.get(TARGET_PLATFORM).map(str::to_owned);
     let Some(expected) = globals.platform(&stage.from.kind).or_else(target) else { return };
     let Some(actual) = &base.platform else { return };
@@ -78,7 +85,7 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(stages: &[Stage], globals: &Globals) -> Self {
+    fn new(stages: &[Stage], globals: &Globals<'_>) -> Self {
         let mut names: BTreeMap<String, usize> = BTreeMap::new();
         let mut graph = Graph { below: Vec::new(), beside: Vec::new() };
         for (at, stage) in stages.iter().enumerate() {

@@ -10,4 +10,5 @@ mod fixture;
 mod full_disk;
 mod images;
 mod names;
+mod opening;
 mod stamps;

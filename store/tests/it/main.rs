@@ -1,5 +1,6 @@
 //! The store as its users see it: one binary for all integration tests.
 
+mod archive;
 mod child;
 mod collect;
 mod content;

@@ -80,7 +80,7 @@ fn others_read_what_is_written() {
     let fixture = Fixture::new();
     let image = app(&fixture);
     let packed = fixture.store.images().packed(&image, Compression::Gzip).unwrap();
-    let place = |name: &str| fixture.directory.path().join(name).display().to_string();
+    let place = |name: &str| fixture.root().parent().unwrap().join(name).display().to_string();
     fs::write(place("docker.tar"), docker_archive(&fixture, &image, &[name("app:1")])).unwrap();
     fs::write(place("oci.tar"), oci_archive(&fixture, &packed, &[name("app:1")])).unwrap();
     let saved = [Saved { image: &packed, names: &[name("app:1")] }];
@@ -101,7 +101,7 @@ fn others_read_what_is_written() {
 fn what_others_write_is_read() {
     let (from, to) = (Fixture::new(), Fixture::new());
     let packed = from.store.images().packed(&app(&from), Compression::Gzip).unwrap();
-    let place = |name: &str| from.directory.path().join(name).display().to_string();
+    let place = |name: &str| from.root().parent().unwrap().join(name).display().to_string();
     let saved = [Saved { image: &packed, names: &[name("app:1")] }];
     archive::write_oci_dir(&from.store, &saved, Path::new(&place("oci"))).unwrap();
     let source = format!("oci:{}:1", place("oci"));
@@ -184,7 +184,7 @@ fn a_file_system_goes_out_merged() {
     assert_eq!(size, bytes.len() as u64);
     // The upper layer has all that is to be seen, so that the merged tar is its own.
     assert_eq!(DiffId(Digest::of(&bytes)), image.diff_ids()[1]);
-    let target = fixture.directory.path().join("out");
+    let target = fixture.root().parent().unwrap().join("out");
     fs::create_dir(&target).unwrap();
     fs::write(target.join("file"), "old").unwrap();
     fs::write(target.join("other"), "kept").unwrap();

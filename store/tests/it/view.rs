@@ -139,7 +139,7 @@ fn a_view_is_what_overlayfs_shows() {
     let layers = stack(&fixture);
     let lowers = fixture.store.snapshots().lowers(&layers).unwrap();
     let lowers: Vec<String> = lowers.iter().map(|path| path.display().to_string()).collect();
-    let root = fixture.directory.path().join("mounted");
+    let root = fixture.root().parent().unwrap().join("mounted");
     fs::create_dir(&root).unwrap();
     let options = CString::new(format!("ro,userxattr,lowerdir={}", lowers.join(":"))).unwrap();
     let mounted = rustix::mount::mount("overlay", &root, "overlay", MountFlags::empty(), &*options);

@@ -91,6 +91,9 @@ pub struct Entry {
     pub stat: rustix::fs::Stat,
 }
 
+/// Extended attributes: name and value.
+pub type Xattrs = Vec<(OsString, Vec<u8>)>;
+
 /// Whether the last part of a path is followed when it is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -158,7 +161,7 @@ impl View {
 
     /// The extended attributes that belong to the image (overlay's own left out), sorted. Links and special files
     /// have none.
-    pub fn xattrs(&self, entry: &Entry) -> Result<Vec<(OsString, Vec<u8>)>, ViewError> {
+    pub fn xattrs(&self, entry: &Entry) -> Result<Xattrs, ViewError> {
         if !matches!(entry.kind, EntryKind::File | EntryKind::Dir) {
             return Ok(Vec::new());
         }

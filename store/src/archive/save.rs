@@ -101,7 +101,7 @@ pub fn write_oci_dir(store: &Store, images: &[Saved<'_>], directory: &Path) -> R
 /// Where a file of the layout comes from.
 enum Source {
     Bytes(Vec<u8>),
-    Layer(Descriptor),
+    Layer(Box<Descriptor>),
 }
 
 /// The files of a layout, by path.
@@ -133,7 +133,7 @@ impl Layout {
 
     fn add_layers(&mut self, layers: &[Descriptor]) {
         for layer in layers {
-            self.files.insert(blob_path(&layer.digest), Source::Layer(layer.clone()));
+            self.files.insert(blob_path(&layer.digest), Source::Layer(Box::new(layer.clone())));
         }
     }
 
@@ -152,16 +152,15 @@ impl Layout {
         }
     }
 
-    /// The small files that make it a layout, the index last.
-    fn tables(&self) -> Result<[(&'static str, Vec<u8>); 2], SaveError> {
-        let index = encode(INDEX_FILE, &Index::of(self.targets.clone()))?;
-        Ok([(LAYOUT_FILE, LAYOUT_JSON.as_bytes().to_vec()), (INDEX_FILE, index)])
+    /// What it holds.
+    fn index(&self) -> Result<Vec<u8>, SaveError> {
+        encode(INDEX_FILE, &Index::of(self.targets.clone()))
     }
 
     fn write_tar(mut self, store: &Store, out: impl Write) -> Result<(), SaveError> {
-        for (name, bytes) in self.tables()? {
-            self.files.insert(name.to_owned(), Source::Bytes(bytes));
-        }
+        let index = self.index()?;
+        self.files.insert(INDEX_FILE.to_owned(), Source::Bytes(index));
+        self.files.insert(LAYOUT_FILE.to_owned(), Source::Bytes(LAYOUT_JSON.as_bytes().to_vec()));
         let mut tar = TarWriter::new(io::BufWriter::with_capacity(WRITE_BYTES, out));
         let failed = |name: &str| {
             let name = name.to_owned();
@@ -208,10 +207,9 @@ impl Layout {
                 }
             })?;
         }
-        for (name, bytes) in self.tables()? {
-            write_file(&directory.join(name), |file| Ok(file.write_all(&bytes)))?;
-        }
-        Ok(())
+        let index = self.index()?;
+        write_file(&directory.join(LAYOUT_FILE), |file| Ok(file.write_all(LAYOUT_JSON.as_bytes())))?;
+        write_file(&directory.join(INDEX_FILE), |file| Ok(file.write_all(&index)))
     }
 }
 

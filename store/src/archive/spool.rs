@@ -31,6 +31,12 @@ pub(super) enum Kept {
     Alias(Vec<u8>),
 }
 
+/// A member that can be read.
+struct Opened<'a> {
+    input: Box<dyn Read + 'a>,
+    size: u64,
+}
+
 impl Members {
     /// Reads an archive to its end.
     pub(super) fn of_archive(content: &ContentStore, input: impl BufRead) -> Result<Members, LoadError> {
@@ -74,7 +80,7 @@ impl Members {
         path: &str,
         limit: u64,
     ) -> Result<Option<Vec<u8>>, LoadError> {
-        let Some((input, size)) = self.open(content, path)? else { return Ok(None) };
+        let Some(Opened { input, size }) = self.open(content, path)? else { return Ok(None) };
         if size > limit {
             return Err(LoadError::TooLarge { member: path.to_owned(), size, limit });
         }
@@ -97,8 +103,8 @@ impl Members {
         {
             return Ok(());
         }
-        let (mut input, _) =
-            self.open(content, path)?.ok_or_else(|| LoadError::Missing { member: path.to_owned() })?;
+        let opened = self.open(content, path)?;
+        let mut input = opened.ok_or_else(|| LoadError::Missing { member: path.to_owned() })?.input;
         let mut ingest = content.ingest_hashed(wanted.digest.algorithm())?;
         let copied = io::copy(&mut (&mut input).take(wanted.size.saturating_add(1)), &mut ingest);
         copied.map_err(|source| LoadError::Read { name: path.to_owned(), source })?;
@@ -112,32 +118,30 @@ impl Members {
         {
             return Ok((digest.clone(), *size));
         }
-        let (mut input, _) =
-            self.open(content, path)?.ok_or_else(|| LoadError::Missing { member: path.to_owned() })?;
+        let opened = self.open(content, path)?;
+        let mut input = opened.ok_or_else(|| LoadError::Missing { member: path.to_owned() })?.input;
         let mut ingest = content.ingest()?;
         io::copy(&mut input, &mut ingest)
             .map_err(|source| LoadError::Read { name: path.to_owned(), source })?;
         Ok(ingest.commit()?)
     }
 
-    fn open<'a>(
-        &'a self,
-        content: &ContentStore,
-        path: &str,
-    ) -> Result<Option<(Box<dyn Read + 'a>, u64)>, LoadError> {
+    fn open<'a>(&'a self, content: &ContentStore, path: &str) -> Result<Option<Opened<'a>>, LoadError> {
         match self {
             Members::Archive(_) => match self.find(path)? {
-                Some(Kept::Bytes(bytes)) => Ok(Some((Box::new(&bytes[..]), bytes.len() as u64))),
+                Some(Kept::Bytes(bytes)) => {
+                    Ok(Some(Opened { size: bytes.len() as u64, input: Box::new(&bytes[..]) }))
+                }
                 Some(Kept::Blob(digest, size)) => {
                     let blob = content.open(digest)?;
                     let blob = blob.ok_or_else(|| LoadError::Missing { member: path.to_owned() })?;
-                    Ok(Some((Box::new(blob), *size)))
+                    Ok(Some(Opened { size: *size, input: Box::new(blob) }))
                 }
                 Some(Kept::Alias(_)) | None => Ok(None),
             },
-            Members::Directory(root) => Ok(open(root, path)?.map(|(file, size)| {
-                let input: Box<dyn Read> = Box::new(BufReader::with_capacity(READ_BYTES, file));
-                (input, size)
+            Members::Directory(root) => Ok(open(root, path)?.map(|(file, size)| Opened {
+                size,
+                input: Box::new(BufReader::with_capacity(READ_BYTES, file)),
             })),
         }
     }

@@ -71,7 +71,8 @@ fn entry() {
     match act.as_str() {
         "set-names" => set_names(&store, &argument, NAMES_EACH),
         "set-names-forever" => set_names(&store, &argument, usize::MAX),
-        "build" => build(&store, &argument),
+        "build" => build(&store, &argument, BUILDS_EACH),
+        "build-forever" => build(&store, &argument, usize::MAX),
         "ingest" => ingest(&store),
         "lease" => lease(&store),
         other => panic!("act {other} is not known"),
@@ -88,8 +89,8 @@ fn set_names(store: &Store, who: &str, times: usize) {
 }
 
 /// As builds do: a lease for each, layers that others make too, an image, a name that moves.
-fn build(store: &Store, who: &str) {
-    for round in 0..BUILDS_EACH {
+fn build(store: &Store, who: &str, times: usize) {
+    for round in 0..times {
         let _lease = store.lease().unwrap();
         let layer = |text: String| {
             let staged = store.layers().stage().unwrap();

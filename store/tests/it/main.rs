@@ -10,6 +10,7 @@ mod full_disk;
 mod images;
 mod layer;
 mod names;
+mod opening;
 mod snapshot;
 mod stack;
 mod stamps;

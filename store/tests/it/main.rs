@@ -1,5 +1,7 @@
 //! The store as its users see it: one binary for all integration tests.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod archive;
 mod child;
 mod collect;

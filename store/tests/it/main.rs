@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod archive;
 mod child;
 mod collect;
 mod content;
@@ -9,5 +10,10 @@ mod crash;
 mod fixture;
 mod full_disk;
 mod images;
+mod layer;
 mod names;
+mod opening;
+mod snapshot;
+mod stack;
 mod stamps;
+mod view;

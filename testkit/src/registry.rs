@@ -21,6 +21,8 @@ pub enum Guard {
     TlsBasic,
     /// TLS, for who has a certificate of our authority.
     TlsClient,
+    /// TLS with a certificate that is its own authority, for everyone.
+    SelfSigned,
 }
 
 /// Who may use a registry with [`Guard::TlsBasic`].
@@ -40,8 +42,10 @@ impl DockerRegistry {
     /// Starts a registry and waits until it listens. The error names the Debian package that is missing.
     pub fn start(guard: Guard) -> io::Result<DockerRegistry> {
         let dir = tempfile::tempdir()?;
-        if guard != Guard::Plain {
-            certificates(dir.path())?;
+        match guard {
+            Guard::Plain => {}
+            Guard::SelfSigned => self_signed(dir.path())?,
+            Guard::Tls | Guard::TlsBasic | Guard::TlsClient => certificates(dir.path())?,
         }
         if guard == Guard::TlsBasic {
             password_file(dir.path())?;
@@ -175,6 +179,13 @@ fn certificates(dir: &Path) -> io::Result<()> {
         run(command("openssl").current_dir(dir).args(step.split(' ')), "openssl")?;
     }
     Ok(())
+}
+
+/// What many guides for private registries tell people to make.
+fn self_signed(dir: &Path) -> io::Result<()> {
+    let step = "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.crt";
+    run(command("openssl").current_dir(dir).args(step.split(' ')), "openssl")?;
+    fs::copy(dir.join("server.crt"), dir.join("ca.crt")).map(drop)
 }
 
 fn password_file(dir: &Path) -> io::Result<()> {

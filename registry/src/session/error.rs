@@ -48,7 +48,7 @@ impl RequestError {
             Problem::Failure(Failure::Status(refusal)) => {
                 status_hint(host, refusal.status.as_u16(), refusal.shown)
             }
-            Problem::Failure(Failure::Certificate(_)) => Some(format!(
+            Problem::Failure(Failure::UnknownIssuer) => Some(format!(
                 "if this is your registry, put its authority's certificate into /etc/docker/certs.d/{host}/ca.crt"
             )),
             Problem::Failure(Failure::Tls(_) | Failure::Refused) if !endpoint::is_loopback(host) => {

@@ -227,7 +227,11 @@ impl Session {
 fn may_speak_in_clear(failure: &Failure) -> bool {
     !matches!(
         failure,
-        Failure::Certificate(_) | Failure::TlsSetup { .. } | Failure::Status(_) | Failure::Redirect(_)
+        Failure::Certificate(_)
+            | Failure::UnknownIssuer
+            | Failure::TlsSetup { .. }
+            | Failure::Status(_)
+            | Failure::Redirect(_)
     )
 }
 

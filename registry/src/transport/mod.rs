@@ -6,6 +6,7 @@ mod failure;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 mod tls;
+mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

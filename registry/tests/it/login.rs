@@ -64,3 +64,20 @@ fn a_client_certificate_opens_a_registry_that_asks_for_one() {
     let error = known.resolve(&name).unwrap_err();
     assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
 }
+
+#[test]
+fn a_certificate_that_is_its_own_authority_is_taken_for_its_names() {
+    let registry = docker_registry(Guard::SelfSigned);
+    let name = reference(&registry.authority(), "app:1");
+    let error = client(options()).resolve(&name).unwrap_err();
+    assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
+    let trusting = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
+    let error = trusting.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+
+    let other_name = format!("localhost:{}", registry.port());
+    let certs_dirs = vec![registry.certs_d_for(&other_name)];
+    let error =
+        client(Options { certs_dirs, ..options() }).resolve(&reference(&other_name, "app:1")).unwrap_err();
+    assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
+}

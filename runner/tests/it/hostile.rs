@@ -28,7 +28,7 @@ fn links_in_the_place_of_system_directories_are_refused() {
             symlink(to, image.path(name)).unwrap();
             let output = image.sh("true");
             let error = setup_error(output.error());
-            assert_eq!((error.step, error.cause), (Step::Mount, Cause::Symlink), "{name} -> {to:?}");
+            assert_eq!((error.step, &error.cause), (Step::Mount, &Cause::Symlink), "{name} -> {to:?}");
         }
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }

@@ -127,3 +127,12 @@ fn the_filter_refuses_what_docker_refuses() {
         "{output:?}"
     );
 }
+
+#[test]
+fn namespaces_are_refused() {
+    let Some(image) = Image::new() else { return };
+    for flag in ["-U", "-m", "-n", "-p"] {
+        let output = image.sh(&format!("unshare {flag} true"));
+        assert!(output.stderr.contains("Operation not permitted"), "{flag}: {output:?}");
+    }
+}

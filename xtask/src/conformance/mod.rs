@@ -1,5 +1,6 @@
 //! The recorded corpora: what other builders do, held against tug. One module a corpus.
 
+mod build;
 mod expand;
 mod ignore;
 mod parse;
@@ -41,8 +42,13 @@ impl Score {
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] = &[("expand", expand::run), ("ignore", ignore::run), ("parse", parse::run), ("tar", tar::run)];
-
+const CORPORA: &[Corpus] = &[
+    ("build", build::run),
+    ("expand", expand::run),
+    ("ignore", ignore::run),
+    ("parse", parse::run),
+    ("tar", tar::run),
+];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {

@@ -155,8 +155,7 @@ impl Client {
         target: &Descriptor,
         progress: &dyn Progress,
     ) -> Result<Pushed, PushError> {
-        let push =
-            Push { session: &self.session, store, reference, progress, parallel: self.parallel };
+        let push = Push { session: &self.session, store, reference, progress, parallel: self.parallel };
         self.runtime.block_on(push.run(target))
     }
 

@@ -22,10 +22,7 @@ pub(crate) enum Delivery {
 }
 
 /// Fetches a small blob whole, its size and digest checked.
-pub(crate) async fn whole(
-    repository: &Repository<'_>,
-    wanted: &Descriptor,
-) -> Result<Bytes, RequestError> {
+pub(crate) async fn whole(repository: &Repository<'_>, wanted: &Descriptor) -> Result<Bytes, RequestError> {
     let call = repository.blob(Method::GET, &wanted.digest);
     let (response, body) = repository.session.call_whole(&call, wanted.size).await?;
     match check(&body, wanted) {

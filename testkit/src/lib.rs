@@ -2,4 +2,5 @@
 
 pub mod fault;
 pub mod image;
+pub mod proxy;
 pub mod registry;

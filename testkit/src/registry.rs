@@ -19,6 +19,10 @@ pub enum Guard {
     Tls,
     /// TLS, for [`USER`] with [`PASSWORD`].
     TlsBasic,
+    /// TLS, for who has a certificate of our authority.
+    TlsClient,
+    /// TLS with a certificate that is its own authority, for everyone.
+    SelfSigned,
 }
 
 /// Who may use a registry with [`Guard::TlsBasic`].
@@ -38,8 +42,10 @@ impl DockerRegistry {
     /// Starts a registry and waits until it listens. The error names the Debian package that is missing.
     pub fn start(guard: Guard) -> io::Result<DockerRegistry> {
         let dir = tempfile::tempdir()?;
-        if guard != Guard::Plain {
-            certificates(dir.path())?;
+        match guard {
+            Guard::Plain => {}
+            Guard::SelfSigned => self_signed(dir.path())?,
+            Guard::Tls | Guard::TlsBasic | Guard::TlsClient => certificates(dir.path())?,
         }
         if guard == Guard::TlsBasic {
             password_file(dir.path())?;
@@ -76,11 +82,26 @@ impl DockerRegistry {
 
     /// A `certs.d` directory that makes a client trust this registry.
     pub fn certs_d(&self) -> PathBuf {
+        self.certs_d_for(&self.authority())
+    }
+
+    /// The same for a registry that is called `authority`.
+    pub fn certs_d_for(&self, authority: &str) -> PathBuf {
         let certs_d = self.dir.path().join("certs.d");
-        let host = certs_d.join(self.authority());
+        let host = certs_d.join(authority);
         if !host.exists() {
             fs::create_dir_all(&host).expect("the temporary directory can be written to");
             fs::copy(self.certificate(), host.join("ca.crt")).expect("the registry speaks TLS");
+        }
+        certs_d
+    }
+
+    /// A `certs.d` directory that also has a client's certificate and key.
+    pub fn certs_d_with_identity(&self) -> PathBuf {
+        let certs_d = self.certs_d();
+        let host = certs_d.join(self.authority());
+        for (name, to) in [("client.crt", "client.cert"), ("client.key", "client.key")] {
+            fs::copy(self.dir.path().join(name), host.join(to)).expect("the registry speaks TLS");
         }
         certs_d
     }
@@ -118,6 +139,9 @@ fn configuration(dir: &Path, port: u16, guard: Guard) -> String {
             at("server.key")
         ));
     }
+    if guard == Guard::TlsClient {
+        text.push_str(&format!("    clientcas:\n      - {}\n", at("ca.crt")));
+    }
     if guard == Guard::TlsBasic {
         text.push_str(&format!("auth:\n  htpasswd:\n    realm: tug tests\n    path: {}\n", at("htpasswd")));
     }
@@ -142,16 +166,26 @@ fn listens(process: &mut Child, port: u16) -> io::Result<bool> {
 
 /// An authority of our own and a server certificate for loopback that it signed.
 fn certificates(dir: &Path) -> io::Result<()> {
-    fs::write(dir.join("server.ext"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n")?;
+    fs::write(dir.join("server.ext"), "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test\n")?;
+    fs::write(dir.join("client.ext"), "extendedKeyUsage=clientAuth\n")?;
     let steps = [
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=tug-test-ca -keyout ca.key -out ca.crt",
         "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=client -keyout client.key -out client.csr",
+        "x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile client.ext -out client.crt",
         "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.crt",
     ];
     for step in steps {
         run(command("openssl").current_dir(dir).args(step.split(' ')), "openssl")?;
     }
     Ok(())
+}
+
+/// What many guides for private registries tell people to make.
+fn self_signed(dir: &Path) -> io::Result<()> {
+    let step = "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.crt";
+    run(command("openssl").current_dir(dir).args(step.split(' ')), "openssl")?;
+    fs::copy(dir.join("server.crt"), dir.join("ca.crt")).map(drop)
 }
 
 fn password_file(dir: &Path) -> io::Result<()> {

@@ -33,8 +33,8 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
         }
         let mut cursor = Cursor { rest: field };
         while challenges.len() < CHALLENGES_MAX {
-            let Some((scheme, parameters)) = cursor.challenge() else { break };
-            challenges.extend(challenge(&scheme, parameters));
+            let Some(scheme) = cursor.scheme() else { break };
+            challenges.extend(challenge(&scheme, cursor.parameters()));
         }
     }
     challenges
@@ -65,10 +65,14 @@ struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// A scheme and its parameters; `None` at the end, or where the text makes no sense.
-    fn challenge(&mut self) -> Option<(String, Vec<(String, String)>)> {
+    /// The next challenge's scheme; `None` at the end, or where the text makes no sense.
+    fn scheme(&mut self) -> Option<String> {
         self.skip(|b| b == b',' || is_blank(b));
-        let scheme = self.token()?;
+        self.token()
+    }
+
+    /// What follows a scheme, up to the next one.
+    fn parameters(&mut self) -> Vec<(String, String)> {
         let mut parameters = Vec::new();
         while parameters.len() < PARAMETERS_MAX {
             let before = self.rest;
@@ -82,7 +86,7 @@ impl Cursor<'_> {
             }
         }
         self.skip_to_next();
-        Some((scheme, parameters))
+        parameters
     }
 
     /// `name = value`. A name without `=` is the next challenge's scheme.

@@ -4,7 +4,9 @@
 //! limit and a bound on what it may say.
 
 use std::io::{self, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,7 @@ pub enum HelperError {
 #[derive(Clone, Debug)]
 pub(super) struct Helper {
     name: String,
+    program: PathBuf,
     limit: Duration,
 }
 
@@ -77,12 +80,15 @@ struct Entry {
 }
 
 impl Helper {
-    pub(super) fn new(name: &str) -> Result<Helper, HelperError> {
+    /// The helper of a name, in a folder or else on the search path.
+    pub(super) fn new(name: &str, folder: Option<&Path>) -> Result<Helper, HelperError> {
         let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if name.is_empty() || !name.bytes().all(word) {
             return Err(HelperError::Name(name.to_owned()));
         }
-        Ok(Helper { name: name.to_owned(), limit: LIMIT })
+        let program = format!("docker-credential-{name}");
+        let program = folder.map_or_else(|| PathBuf::from(&program), |folder| folder.join(&program));
+        Ok(Helper { name: name.to_owned(), program, limit: LIMIT })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -129,7 +135,8 @@ impl Helper {
 
     fn ask(&self, verb: &'static str, input: &str) -> Result<Vec<u8>, HelperError> {
         let failed = |source| HelperError::Run { name: self.name.clone(), source };
-        let mut child = Command::new(format!("docker-credential-{}", self.name))
+        let deadline = Instant::now() + self.limit;
+        let mut child = Command::new(&self.program)
             .arg(verb)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -138,25 +145,12 @@ impl Helper {
             .map_err(failed)?;
         let stdin = child.stdin.take().expect("stdin is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
-        // Each pipe has its own thread, so that neither a helper that does not read nor one that does not
-        // write can outlast the limit.
-        let input = input.to_owned();
-        std::thread::spawn(move || {
-            let mut stdin = stdin;
-            // A helper that ends without reading says so by its exit status.
-            let _ = stdin.write_all(input.as_bytes());
-        });
-        let reader = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut said).map(|_| said)
-        });
-        let Some(status) = wait(&mut child, self.limit).map_err(failed)? else {
-            return Err(HelperError::TimedOut { name: self.name.clone(), verb, limit: self.limit });
-        };
-        let said = match reader.join() {
-            Ok(said) => said.map_err(failed)?,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
+        let answer = converse(stdin, stdout, input.to_owned());
+        let late = || HelperError::TimedOut { name: self.name.clone(), verb, limit: self.limit };
+        let status = wait(&mut child, deadline).map_err(failed)?.ok_or_else(late)?;
+        // Something that the helper started may still hold its end of the pipe.
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let said = answer.recv_timeout(rest).map_err(|_| late())?.map_err(failed)?;
         if status.success() {
             return Ok(said);
         }
@@ -165,9 +159,29 @@ impl Helper {
     }
 }
 
-/// Waits for the child to end; kills it and gives `None` when the limit has passed.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
+/// Writes and reads in threads of their own, so that neither a helper that does not read nor one that does not
+/// write can outlast the limit.
+fn converse(
+    mut stdin: ChildStdin,
+    stdout: ChildStdout,
+    input: String,
+) -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        // A helper that ends without reading says so by its exit status.
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let (sender, answer) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        let read = stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut said).map(|_| said);
+        // Nobody listens any more when the limit has passed.
+        let _ = sender.send(read);
+    });
+    answer
+}
+
+/// Waits for the child to end; kills it and gives `None` when the deadline has passed.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -200,14 +214,61 @@ mod tests {
 
     #[test]
     fn a_name_with_a_slash_runs_nothing() {
-        assert!(matches!(Helper::new("../evil"), Err(HelperError::Name(_))));
-        assert!(matches!(Helper::new(""), Err(HelperError::Name(_))));
+        assert!(matches!(Helper::new("../evil", None), Err(HelperError::Name(_))));
+        assert!(matches!(Helper::new("", None), Err(HelperError::Name(_))));
+    }
+
+    fn script(text: &str) -> (tempfile::TempDir, Helper) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docker-credential-fake");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let helper = Helper::new("fake", Some(dir.path())).unwrap();
+        (dir, helper)
+    }
+
+    #[test]
+    fn an_answer_is_a_password_or_a_token() {
+        let (_dir, helper) = script(r#"echo "{\"Username\":\"me\",\"Secret\":\"$1-$(cat)\"}""#);
+        let wanted = Credential::Basic { username: "me".to_owned(), password: Secret::new("get-host:5000") };
+        assert_eq!(helper.get("host:5000").unwrap(), Some(wanted));
+        let (_dir, helper) = script(r#"echo '{"ServerURL":"x","Username":"<token>","Secret":"refresh"}'"#);
+        let wanted = Credential::IdentityToken { username: String::new(), token: Secret::new("refresh") };
+        assert_eq!(helper.get("x").unwrap(), Some(wanted));
+    }
+
+    #[test]
+    fn nothing_known_is_no_failure() {
+        let (_dir, helper) = script("echo 'credentials not found in native keychain'; exit 1");
+        assert_eq!(helper.get("x").unwrap(), None);
+        helper.erase("x").unwrap();
+    }
+
+    #[test]
+    fn a_failure_is_told_in_its_own_words() {
+        let (_dir, helper) = script("echo 'the keychain is locked'; exit 3");
+        let text = helper.get("x").unwrap_err().to_string();
+        assert!(
+            text.starts_with("docker-credential-fake get failed") && text.ends_with("the keychain is locked")
+        );
+        let (_dir, helper) = script("echo nonsense");
+        assert!(matches!(helper.get("x"), Err(HelperError::Answer { .. })));
+        let none = Helper::new("that-is-not-there", None).unwrap();
+        assert!(matches!(none.get("x"), Err(HelperError::Run { .. })));
     }
 
     #[test]
     fn a_helper_that_does_not_end_is_killed() {
         let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
-        assert!(wait(&mut child, Duration::from_millis(20)).unwrap().is_none());
+        let deadline = Instant::now() + Duration::from_millis(20);
+        assert!(wait(&mut child, deadline).unwrap().is_none());
         assert!(child.try_wait().unwrap().is_some(), "the child is reaped");
+    }
+
+    #[test]
+    fn a_child_of_the_helper_does_not_hold_us_up() {
+        let (_dir, mut helper) = script("sleep 5 & exit 0");
+        helper.limit = Duration::from_millis(500);
+        assert!(matches!(helper.get("x"), Err(HelperError::TimedOut { .. })));
     }
 }

@@ -142,7 +142,9 @@ impl Intake {
             (Ok(_), None) => Ok(Received::Whole),
             // Bytes that are not the ones wanted explain an archive that makes no sense.
             (Err(error), None) => Err(unpack(error)),
-            (Err(error @ UnpackError::Ingest(IngestError::WrongDigest { .. })), Some(_)) => Err(unpack(error)),
+            (Err(error @ UnpackError::Ingest(IngestError::WrongDigest { .. })), Some(_)) => {
+                Err(unpack(error))
+            }
             (_, Some(refused)) => Err(ReceiveError::Write(refused)),
         }
     }
@@ -157,7 +159,8 @@ impl Intake {
             done += piece.len() as u64;
             let Err(error) = written else { continue };
             let unpacker = error.get_ref().is_some_and(|inner| inner.is::<UnpackError>());
-            if !unpacker || refused.is_some() || self.layer.size.saturating_sub(done) > HASHED_REST_BYTES_MAX {
+            if !unpacker || refused.is_some() || self.layer.size.saturating_sub(done) > HASHED_REST_BYTES_MAX
+            {
                 return Err(ReceiveError::Write(error));
             }
             refused = Some(error);

@@ -295,8 +295,7 @@ async fn config(
     let bytes = match store.content().read(&wanted.digest, CONFIG_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(_) => {
-            let bytes =
-                fetch::whole(repository, wanted).await.map_err(fetching("config", &wanted.digest))?;
+            let bytes = fetch::whole(repository, wanted).await.map_err(fetching("config", &wanted.digest))?;
             store::keep(store, wanted, &bytes).map_err(|source| keeping(&wanted.digest, source))?;
             bytes.to_vec()
         }

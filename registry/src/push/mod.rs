@@ -66,7 +66,10 @@ pub enum PushError {
     #[error("cannot keep the index of the packed images")]
     Keep(#[source] Box<IngestError>),
     /// A part of an index is neither here nor there.
-    #[error("the image for {} ({digest}) is neither in the store nor in the registry", platform_text(platform))]
+    #[error(
+        "the image for {} ({digest}) is neither in the store nor in the registry",
+        platform_text(platform)
+    )]
     MissingChild {
         /// The part.
         digest: Digest,
@@ -213,7 +216,8 @@ impl Push<'_> {
         let response = self.session.call(&call).await.map_err(failed)?;
         let found = response.header(DOCKER_CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok());
         // Registries may name it by another algorithm than we do.
-        if let Some(found) = found.filter(|found| found.algorithm() == digest.algorithm() && found != digest) {
+        if let Some(found) = found.filter(|found| found.algorithm() == digest.algorithm() && found != digest)
+        {
             let failure = Failure::DigestDiffers { found, wanted: digest.clone() };
             return Err(failed(self.session.failed(&call, Some(&response.url), failure.into())));
         }

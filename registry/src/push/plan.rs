@@ -119,8 +119,7 @@ impl Planner<'_> {
             self.add_blobs(&manifest);
             return Ok(self.add(wanted, bytes));
         }
-        let packing =
-            |source| PushError::Pack { digest: wanted.digest.clone(), source: Box::new(source) };
+        let packing = |source| PushError::Pack { digest: wanted.digest.clone(), source: Box::new(source) };
         let images = self.push.store.images();
         // A manifest is taken for what it is: the platform chooses nothing here.
         let image = images.read(&wanted, &Platform::host()).map_err(packing)?;

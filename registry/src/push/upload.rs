@@ -213,7 +213,8 @@ impl Upload<'_> {
     async fn standing(&self, upload: &Standing) -> Option<Standing> {
         let call = Call { target: Target::Url(upload.location.clone()), ..self.call(Method::GET) };
         let response = self.repository.session.attempt(&call).await.ok()?;
-        let last = response.header(RANGE)?.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()?;
+        let last =
+            response.header(RANGE)?.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()?;
         let offset = last.checked_add(1)?;
         // `0-0` means one byte, or none; nothing is lost by beginning anew.
         let useful = offset > 1 && offset <= self.descriptor.size;

@@ -10,22 +10,53 @@ use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::endpoint::is_loopback;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The proxies to go through, as the environment's `https_proxy`, `http_proxy` and `no_proxy` say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// For https.
+    pub https: String,
+    /// For http.
+    pub http: String,
+    /// Hosts that are reached without a proxy, separated by commas.
+    pub no_proxy: String,
+}
 
 /// Opens TCP connections, through a proxy where one is set.
 #[derive(Clone)]
 pub(super) struct Dial {
     tcp: HttpConnector,
-    proxies: Arc<Matcher>,
+    proxies: Arc<Routes>,
+}
+
+/// Which addresses are reached through which proxy. This machine itself is always reached without.
+pub(super) struct Routes(Matcher);
+
+impl Routes {
+    pub(super) fn new(proxies: &Proxies) -> Routes {
+        let matcher = Matcher::builder()
+            .http(proxies.http.clone())
+            .https(proxies.https.clone())
+            .no(proxies.no_proxy.clone());
+        Routes(matcher.build())
+    }
+
+    pub(super) fn intercept(&self, to: &Uri) -> Option<Intercept> {
+        let authority = to.authority()?.as_str();
+        if is_loopback(authority) { None } else { self.0.intercept(to) }
+    }
 }
 
 impl Dial {
-    pub(super) fn new(proxies: Arc<Matcher>, timeout: Duration) -> Dial {
+    pub(super) fn new(proxies: Arc<Routes>, timeout: Duration) -> Dial {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

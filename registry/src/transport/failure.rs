@@ -5,16 +5,20 @@ use std::io;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use rustls::CertificateError;
 use tug_oci::Digest;
 
 use super::redirect::RedirectError;
 use super::tls::TlsError;
+use crate::printable::printable;
 
 /// What went wrong with one exchange.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0:?} is no address")]
     Address(String),
+    #[error("the server's certificate is not trusted: its authority is unknown")]
+    UnknownIssuer,
     #[error("the server's certificate is not trusted: {0}")]
     Certificate(String),
     #[error("no TLS connection: {0}")]
@@ -103,8 +107,11 @@ impl Failure {
         }
         if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
             return match tls {
-                rustls::Error::InvalidCertificate(why) => Failure::Certificate(format!("{why:?}")),
-                other => Failure::Tls(other.to_string()),
+                rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Failure::UnknownIssuer,
+                rustls::Error::InvalidCertificate(why) => {
+                    Failure::Certificate(printable(&why.to_string(), TLS_CHARS_MAX))
+                }
+                other => Failure::Tls(printable(&other.to_string(), TLS_CHARS_MAX)),
             };
         }
         if let Some(io) = causes.iter().rev().find_map(|cause| cause.downcast_ref::<io::Error>())
@@ -173,6 +180,9 @@ fn status_text(refusal: &Refusal) -> String {
     }
     text
 }
+
+/// Certificates hold names that their makers chose.
+const TLS_CHARS_MAX: usize = 300;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod failure;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 mod tls;
+mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -16,29 +17,18 @@ use hyper::header::{HOST, PROXY_AUTHORIZATION};
 use hyper::{Method, Request, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
 pub(crate) use body::{OpenSource, Outgoing, Payload, Response};
+pub use connect::Proxies;
 pub(crate) use failure::{Failure, Outlook, Refusal, Shown};
 pub use retry::Retry;
 
 use crate::endpoint::Security;
 use body::{Pulse, SourceError};
-use connect::Dial;
+use connect::{Dial, Routes};
 use tls::HostCertificates;
-
-/// The proxies to go through, as the environment's `https_proxy`, `http_proxy` and `no_proxy` say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proxies {
-    /// For https.
-    pub https: String,
-    /// For http.
-    pub http: String,
-    /// Hosts that are reached without a proxy, separated by commas.
-    pub no_proxy: String,
-}
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +60,7 @@ type Http = legacy::Client<HttpsConnector<Dial>, Outgoing>;
 /// Sends requests. Keeps connections for the next.
 pub(crate) struct Transport {
     setup: Setup,
-    proxies: Arc<Matcher>,
+    proxies: Arc<Routes>,
     roots: OnceLock<Vec<CertificateDer<'static>>>,
     /// One client for each way to do TLS: hosts of their own by name, the rest under the empty name.
     clients: Mutex<HashMap<String, Http>>,
@@ -86,17 +76,8 @@ pub(crate) struct Sending<'a> {
 
 impl Transport {
     pub(crate) fn new(setup: Setup) -> Transport {
-        let proxies = Matcher::builder()
-            .http(setup.proxies.http.clone())
-            .https(setup.proxies.https.clone())
-            .no(setup.proxies.no_proxy.clone())
-            .build();
-        Transport {
-            setup,
-            proxies: Arc::new(proxies),
-            roots: OnceLock::new(),
-            clients: Mutex::new(HashMap::new()),
-        }
+        let proxies = Arc::new(Routes::new(&setup.proxies));
+        Transport { setup, proxies, roots: OnceLock::new(), clients: Mutex::new(HashMap::new()) }
     }
 
     /// Whether `certs.d` speaks of a host.

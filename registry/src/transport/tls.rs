@@ -5,12 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
+use super::verify::{AnyCertificate, NoCertificate, Pinned};
 use crate::endpoint::Security;
 
 /// Why TLS for a host cannot be set up.
@@ -118,16 +119,21 @@ pub(super) fn config(
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("ring has the suites of TLS 1.2 and 1.3");
-    let builder = match security {
-        Security::Waived => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        }
+    let verifier: Arc<dyn ServerCertVerifier> = match security {
+        Security::Waived => Arc::new(AnyCertificate(provider)),
         Security::Required => {
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(system.iter().chain(&host.roots).cloned());
-            builder.with_root_certificates(roots)
+            if roots.is_empty() {
+                Arc::new(NoCertificate(provider))
+            } else {
+                let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+                let usual = usual.build().expect("there are roots, and no revocation lists to be wrong");
+                Arc::new(Pinned { usual, pinned: host.roots.clone() })
+            }
         }
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     match &host.identity {
         None => Ok(builder.with_no_client_auth()),
         Some(identity) => builder
@@ -159,45 +165,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
         .map_err(failed)?;
     Ok(bytes)
-}
-
-/// For hosts that a person named insecure: any certificate will do, but the handshake must still be signed by it.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 const FILES_MAX: usize = 256;

@@ -6,7 +6,7 @@ use tug_testkit::image::image;
 use crate::support::{chain, client, faulty, impatient, options, reference};
 
 fn rule(times: u32, fault: Fault) -> Rule {
-    Rule { method: "GET", path: "/manifests/", times, fault }
+    Rule::new("GET", "/manifests/", times, fault)
 }
 
 #[test]

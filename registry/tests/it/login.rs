@@ -52,3 +52,32 @@ fn nobody_listening_is_said_in_plain_words() {
     assert!(error.source.is_temporary());
     assert_eq!(error.source.hint(), Some(format!("is a registry running at {host}?")));
 }
+
+#[test]
+fn a_client_certificate_opens_a_registry_that_asks_for_one() {
+    let registry = docker_registry(Guard::TlsClient);
+    let name = reference(&registry.authority(), "app:1");
+    let stranger = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
+    let error = stranger.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), None, "{}", chain(&error));
+    let known = client(Options { certs_dirs: vec![registry.certs_d_with_identity()], ..options() });
+    let error = known.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+}
+
+#[test]
+fn a_certificate_that_is_its_own_authority_is_taken_for_its_names() {
+    let registry = docker_registry(Guard::SelfSigned);
+    let name = reference(&registry.authority(), "app:1");
+    let error = client(options()).resolve(&name).unwrap_err();
+    assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
+    let trusting = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
+    let error = trusting.resolve(&name).unwrap_err();
+    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+
+    let other_name = format!("localhost:{}", registry.port());
+    let certs_dirs = vec![registry.certs_d_for(&other_name)];
+    let error =
+        client(Options { certs_dirs, ..options() }).resolve(&reference(&other_name, "app:1")).unwrap_err();
+    assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
+}

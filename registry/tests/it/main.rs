@@ -2,5 +2,10 @@
 
 mod faults;
 mod login;
+mod proxy;
+mod pull;
+mod push;
 mod resolve;
+mod skopeo;
+mod storm;
 mod support;

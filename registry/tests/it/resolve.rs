@@ -51,12 +51,12 @@ fn a_lying_registry_is_found_out() {
     let registry = faulty();
     let image = image(&[vec![File::new("a", "1")]]);
     registry.put_image("app", "1", &image);
-    registry.fail(Rule { method: "GET", path: "/manifests/", times: 1, fault: Fault::FlipByte });
+    registry.fail(Rule::new("GET", "/manifests/", 1, Fault::FlipByte));
     let by_digest = reference(&registry.authority(), &format!("app@{}", image.descriptor.digest));
     let error = client(options()).resolve(&by_digest).unwrap_err();
     assert!(chain(&error).contains("body has digest"), "{}", chain(&error));
     // By tag the registry's own header says otherwise.
-    registry.fail(Rule { method: "GET", path: "/manifests/", times: 1, fault: Fault::FlipByte });
+    registry.fail(Rule::new("GET", "/manifests/", 1, Fault::FlipByte));
     let error = client(options()).resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
     assert!(chain(&error).contains("body has digest"), "{}", chain(&error));
 }
@@ -122,18 +122,13 @@ fn no_credential_crosses_a_redirect_to_another_host() {
     // The first request is the one that is asked to log in.
     let client = client(with_password(&registry.authority(), "me", "pass"));
     client.resolve(&reference(&registry.authority(), "app:1")).unwrap();
-    registry.fail(Rule {
-        method: "GET",
-        path: "/manifests/",
-        times: 1,
-        fault: Fault::Answer(redirect.clone()),
-    });
+    registry.fail(Rule::new("GET", "/manifests/", 1, Fault::Answer(redirect.clone())));
     client.resolve(&reference(&registry.authority(), "app:1")).unwrap();
     assert_eq!(other.count("GET", "/manifests/1"), 1);
     assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
     // Nor does the other host get them by asking.
     other.demand(Demand::Basic("me".to_owned(), "pass".to_owned()));
-    registry.fail(Rule { method: "GET", path: "/manifests/", times: 1, fault: Fault::Answer(redirect) });
+    registry.fail(Rule::new("GET", "/manifests/", 1, Fault::Answer(redirect)));
     let error = client.resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
     assert_eq!(error.source.status(), Some(401));
     assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
@@ -143,7 +138,7 @@ fn no_credential_crosses_a_redirect_to_another_host() {
 fn redirects_without_end_are_left() {
     let registry = faulty();
     let redirect = Reply::status(302).with("location", "/v2/app/manifests/1");
-    registry.fail(Rule { method: "GET", path: "/manifests/", times: 100, fault: Fault::Answer(redirect) });
+    registry.fail(Rule::new("GET", "/manifests/", 100, Fault::Answer(redirect)));
     let error = client(options()).resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
     assert!(chain(&error).contains("redirected more than 8 times"), "{}", chain(&error));
 }

@@ -2,7 +2,7 @@
 
 use tug_oci::{Digest, MediaType};
 
-use super::{Demand, Reply, Request, State};
+use super::{Demand, Reply, Request, State, StoredManifest};
 
 impl State {
     pub(super) fn put_manifest(
@@ -15,7 +15,8 @@ impl State {
         let digest = Digest::of(&bytes).to_string();
         for name in [tag, &digest] {
             let key = (repository.to_owned(), name.to_owned());
-            self.manifests.insert(key, (media_type.clone(), bytes.clone()));
+            let manifest = StoredManifest { media_type: media_type.clone(), bytes: bytes.clone() };
+            self.manifests.insert(key, manifest);
         }
     }
 
@@ -95,7 +96,7 @@ impl State {
             return Reply::status(201).with("docker-content-digest", digest.to_string());
         }
         match self.manifests.get(&(repository.to_owned(), name.to_owned())) {
-            Some((media_type, bytes)) => Reply::status(200)
+            Some(StoredManifest { media_type, bytes }) => Reply::status(200)
                 .with("content-type", media_type.as_str())
                 .with("docker-content-digest", Digest::of(bytes).to_string())
                 .body(bytes.clone()),
@@ -107,7 +108,7 @@ impl State {
         let found = digest
             .parse::<Digest>()
             .ok()
-            .filter(|digest| self.linked.contains_key(&(repository.to_owned(), digest.clone())));
+            .filter(|digest| self.linked.contains(&(repository.to_owned(), digest.clone())));
         let Some(bytes) = found.and_then(|digest| self.blobs.get(&digest)) else {
             return Reply::refusal(404, "BLOB_UNKNOWN", "blob unknown to registry");
         };
@@ -152,9 +153,9 @@ impl State {
         let mount = parameter(query, "mount").and_then(|digest| digest.parse::<Digest>().ok());
         let from = parameter(query, "from");
         if let (Some(digest), Some(from)) = (mount, from)
-            && self.linked.contains_key(&(from, digest.clone()))
+            && self.linked.contains(&(from, digest.clone()))
         {
-            self.linked.insert((repository.to_owned(), digest.clone()), ());
+            self.linked.insert((repository.to_owned(), digest.clone()));
             return Reply::status(201).with("location", format!("/v2/{repository}/blobs/{digest}"));
         }
         let id = self.next_id;
@@ -170,7 +171,7 @@ impl State {
         if wanted.as_ref() != Some(&found) {
             return Reply::refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
-        self.linked.insert((repository.to_owned(), found.clone()), ());
+        self.linked.insert((repository.to_owned(), found.clone()));
         self.blobs.insert(found.clone(), bytes);
         Reply::status(201).with("location", format!("/v2/{repository}/blobs/{found}"))
     }

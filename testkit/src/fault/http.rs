@@ -69,6 +69,8 @@ pub(crate) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>
     if !version.starts_with("HTTP/1.") {
         return Ok(None);
     }
+    // As a proxy would be asked.
+    let path = path.split_once("://").map_or(path, |(_, rest)| &rest[rest.find('/').unwrap_or(rest.len())..]);
     let mut request = Request { method: method.to_owned(), path: path.to_owned(), ..Request::default() };
     for _ in 0..FIELDS_MAX {
         match read_line(reader)? {

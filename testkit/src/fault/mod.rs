@@ -4,7 +4,7 @@
 mod content;
 mod http;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,13 +45,20 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The method it is about; empty for all.
-    pub method: &'static str,
+    pub method: String,
     /// What the path must hold.
-    pub path: &'static str,
+    pub path: String,
     /// How often.
     pub times: u32,
     /// What goes wrong.
     pub fault: Fault,
+}
+
+impl Rule {
+    /// A fault for so many requests of a method (empty for all) whose path holds a text.
+    pub fn new(method: &str, path: &str, times: u32, fault: Fault) -> Rule {
+        Rule { method: method.to_owned(), path: path.to_owned(), times, fault }
+    }
 }
 
 /// What a client must show.
@@ -80,15 +87,23 @@ pub(crate) struct Shared {
     port: u16,
 }
 
+pub(crate) struct StoredManifest {
+    pub(crate) media_type: MediaType,
+    pub(crate) bytes: Vec<u8>,
+}
+
 pub(crate) struct State {
     pub(crate) blobs: HashMap<Digest, Vec<u8>>,
-    pub(crate) manifests: HashMap<(String, String), (MediaType, Vec<u8>)>,
-    pub(crate) linked: HashMap<(String, Digest), ()>,
+    /// By repository and tag or digest.
+    pub(crate) manifests: HashMap<(String, String), StoredManifest>,
+    /// Which repository has which blob.
+    pub(crate) linked: HashSet<(String, Digest)>,
     pub(crate) uploads: BTreeMap<u64, Vec<u8>>,
     pub(crate) next_id: u64,
     pub(crate) demand: Demand,
     pub(crate) tokens: Vec<String>,
     rules: Vec<Rule>,
+    storm: Option<Storm>,
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
 }
@@ -101,12 +116,13 @@ impl FaultyRegistry {
         let state = State {
             blobs: HashMap::new(),
             manifests: HashMap::new(),
-            linked: HashMap::new(),
+            linked: HashSet::new(),
             uploads: BTreeMap::new(),
             next_id: 1,
             demand: Demand::Nothing,
             tokens: Vec::new(),
             rules: Vec::new(),
+            storm: None,
             requests: Vec::new(),
             connections: Vec::new(),
         };
@@ -133,7 +149,7 @@ impl FaultyRegistry {
     pub fn put_blob(&self, repository: &str, digest: &Digest, bytes: &[u8]) {
         let mut state = self.shared.lock();
         state.blobs.insert(digest.clone(), bytes.to_vec());
-        state.linked.insert((repository.to_owned(), digest.clone()), ());
+        state.linked.insert((repository.to_owned(), digest.clone()));
     }
 
     /// Puts a manifest or index into a repository, under its digest and a tag.
@@ -144,12 +160,12 @@ impl FaultyRegistry {
     /// The bytes of a manifest that a client pushed.
     pub fn manifest(&self, repository: &str, name: &str) -> Option<Vec<u8>> {
         let key = (repository.to_owned(), name.to_owned());
-        self.shared.lock().manifests.get(&key).map(|(_, bytes)| bytes.clone())
+        self.shared.lock().manifests.get(&key).map(|manifest| manifest.bytes.clone())
     }
 
     /// Whether a blob is in a repository.
     pub fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
-        self.shared.lock().linked.contains_key(&(repository.to_owned(), digest.clone()))
+        self.shared.lock().linked.contains(&(repository.to_owned(), digest.clone()))
     }
 
     /// What clients must show from now on. Tokens that were given are forgotten.
@@ -167,6 +183,11 @@ impl FaultyRegistry {
     /// Adds a fault. Of several rules for one request the first counts.
     pub fn fail(&self, rule: Rule) {
         self.shared.lock().rules.push(rule);
+    }
+
+    /// From now on so many of a hundred requests go wrong in one of the ways that pass. Which ones, `seed` decides.
+    pub fn storm(&self, percent: u64, seed: u64) {
+        self.shared.lock().storm = Some(Storm { percent, state: seed | 1 });
     }
 
     /// All requests so far.
@@ -300,10 +321,45 @@ impl State {
         let fits = |rule: &&mut Rule| {
             rule.times > 0
                 && (rule.method.is_empty() || rule.method == request.method)
-                && request.path.contains(rule.path)
+                && request.path.contains(&rule.path)
         };
-        let rule = self.rules.iter_mut().find(fits)?;
-        rule.times -= 1;
-        Some(rule.fault.clone())
+        match self.rules.iter_mut().find(fits) {
+            Some(rule) => {
+                rule.times -= 1;
+                Some(rule.fault.clone())
+            }
+            None => self.storm.as_mut().and_then(Storm::next),
+        }
+    }
+}
+
+/// Faults at random.
+struct Storm {
+    percent: u64,
+    state: u64,
+}
+
+impl Storm {
+    fn next(&mut self) -> Option<Fault> {
+        if self.random() % 100 >= self.percent {
+            return None;
+        }
+        let place = (self.random() % 400_000) as usize;
+        Some(match self.random() % 7 {
+            0 => Fault::Close,
+            1 => Fault::Answer(Reply::status(429).with("retry-after", "0")),
+            2 => Fault::Answer(Reply::status(500)),
+            3 => Fault::Answer(Reply::status(503)),
+            4 | 5 => Fault::CutBody(place),
+            _ => Fault::CutUpload(place),
+        })
+    }
+
+    /// xorshift64.
+    fn random(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state >> 11
     }
 }

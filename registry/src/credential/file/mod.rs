@@ -17,6 +17,8 @@ use crate::endpoint::credential_key;
 #[derive(Clone, Debug)]
 pub struct CredentialFile {
     path: PathBuf,
+    /// Where helpers are, when not on the search path.
+    helpers: Option<PathBuf>,
 }
 
 /// Where a credential was kept.
@@ -83,7 +85,12 @@ pub enum CredentialError {
 impl CredentialFile {
     /// The file at `path`, usually `~/.docker/config.json`.
     pub fn at(path: impl Into<PathBuf>) -> CredentialFile {
-        CredentialFile { path: path.into() }
+        CredentialFile { path: path.into(), helpers: None }
+    }
+
+    /// The same with helpers looked for in a folder instead of on the search path.
+    pub fn with_helpers_in(self, folder: impl Into<PathBuf>) -> CredentialFile {
+        CredentialFile { helpers: Some(folder.into()), ..self }
     }
 
     /// Where it is.
@@ -156,7 +163,10 @@ impl CredentialFile {
         let helpers = config.get("credHelpers").and_then(Value::as_object);
         let own = helpers.and_then(|helpers| helpers.get(registry).or_else(|| helpers.get(&key)));
         match own.or_else(|| config.get("credsStore")).and_then(Value::as_str) {
-            Some(name) if !name.is_empty() => Ok(Some(Helper::new(name).map_err(failed(registry))?)),
+            Some(name) if !name.is_empty() => {
+                let helper = Helper::new(name, self.helpers.as_deref());
+                Ok(Some(helper.map_err(failed(registry))?))
+            }
             _ => Ok(None),
         }
     }

@@ -110,3 +110,34 @@ fn debug_shows_no_secret() {
     let text = format!("{:?}", basic("user", "hunter2"));
     assert!(text.contains("user") && !text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn helpers_are_asked_first_and_told_of_logins() {
+    let (dir, file) = file(
+        r#"{"auths": {"kept.example": {}, "plain.example": {"auth": "YTpi"}},
+            "credHelpers": {"own.example": "own"}, "credsStore": "all"}"#,
+    );
+    for name in ["own", "all"] {
+        let path = dir.path().join(format!("docker-credential-{name}"));
+        // Remembers what it was told; answers for all but one.
+        let text = format!(
+            "#!/bin/sh\ninput=$(cat)\necho \"$1 $input\" >>{}/{name}.log\n[ \"$input\" = plain.example ] && \
+             {{ echo credentials not found; exit 1; }}\necho '{{\"Username\":\"{name}\",\"Secret\":\"s\"}}'\n",
+            dir.path().display()
+        );
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let file = file.with_helpers_in(dir.path());
+    assert_eq!(file.find("own.example").unwrap(), Some(basic("own", "s")));
+    assert_eq!(file.find("kept.example").unwrap(), Some(basic("all", "s")));
+    assert_eq!(file.find("plain.example").unwrap(), Some(basic("a", "b")));
+
+    assert_eq!(file.store("new.example", &basic("u", "p")).unwrap(), Kept::Helper("all".to_owned()));
+    let config = fs::read_to_string(file.path()).unwrap();
+    assert!(config.contains("new.example") && !config.contains("dTpw"), "{config}");
+    assert!(file.erase("new.example").unwrap());
+    let log = fs::read_to_string(dir.path().join("all.log")).unwrap();
+    assert!(log.contains(r#"store {"ServerURL":"new.example","Username":"u","Secret":"p"}"#), "{log}");
+    assert!(log.contains("erase new.example"), "{log}");
+}

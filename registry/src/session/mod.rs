@@ -1,5 +1,7 @@
 //! Requests to registries: address found, authorization shown, failures tried again.
 
+mod error;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,25 +16,8 @@ use crate::exchange::{Ask, Authorization, Exchange, refusal};
 use crate::transport::redirect::same_origin;
 use crate::transport::retry::{Backoff, Retry};
 use crate::transport::{Failure, Outlook, Payload, Response, Shown};
-
-/// A request to a registry that did not give what was asked for. Says what was tried and what came back; its cause
-/// and [`RequestError::hint`] say more.
-#[derive(Debug, thiserror::Error)]
-#[error("{tried}")]
-pub struct RequestError {
-    registry: String,
-    tried: String,
-    #[source]
-    problem: Box<Problem>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Problem {
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-    #[error(transparent)]
-    Failure(#[from] Failure),
-}
+pub(crate) use error::Problem;
+pub use error::RequestError;
 
 /// Speaks to registries.
 pub(crate) struct Session {
@@ -139,10 +124,7 @@ impl Session {
 
     /// Makes a call once. The response has a status of success or one of the call's answers.
     pub(crate) async fn attempt(&self, call: &Call<'_>) -> Result<Response, RequestError> {
-        let base = self
-            .base(call.purpose.registry)
-            .await
-            .map_err(|(url, failure)| self.failed(call, url.as_ref(), failure.into()))?;
+        let base = self.base(call).await?;
         let url = match &call.target {
             Target::Path(path) => address(&base, path),
             Target::Url(url) => Ok(url.clone()),
@@ -191,15 +173,14 @@ impl Session {
     }
 
     /// The registry's root. Where it might be spoken to in clear, it is asked once which way it listens.
-    async fn base(&self, registry: &str) -> Result<Uri, (Option<Uri>, Failure)> {
+    async fn base(&self, call: &Call<'_>) -> Result<Uri, RequestError> {
+        let registry = call.purpose.registry;
         let authority = endpoint::authority(registry);
         let transport = &self.exchange.transport;
         let certificates = transport.has_certificates(authority);
         let schemes = endpoint::schemes(registry, transport.security(authority), certificates);
-        let root = |scheme: Scheme| {
-            let text = format!("{}://{authority}/", scheme.as_str());
-            text.parse::<Uri>().map_err(|_| (None, Failure::Address(text)))
-        };
+        let root =
+            |scheme| root(scheme, authority).map_err(|failure| self.failed(call, None, failure.into()));
         if let [only] = schemes {
             return root(*only);
         }
@@ -211,11 +192,13 @@ impl Session {
             let mut last = None;
             for &scheme in schemes {
                 let url = root(scheme)?;
-                match self.listens(&url).await {
-                    Ok(()) => return Ok(scheme),
-                    Err(failure) if !may_speak_in_clear(&failure) => return Err((Some(url), failure)),
-                    Err(failure) => last = Some((Some(url), failure)),
+                let Err(failure) = self.listens(&url).await else { return Ok(scheme) };
+                let lasting = !may_speak_in_clear(&failure);
+                let error = self.failed(call, Some(&url), failure.into());
+                if lasting {
+                    return Err(error);
                 }
+                last = Some(error);
             }
             Err(last.expect("there is a scheme to try"))
         });
@@ -235,11 +218,8 @@ impl Session {
             (Some(url), _) | (None, Target::Url(url)) => without_query(url),
             (None, Target::Path(path)) => format!("{}{path}", endpoint::authority(call.purpose.registry)),
         };
-        RequestError {
-            registry: call.purpose.registry.to_owned(),
-            tried: format!("{} {what}", call.method),
-            problem: Box::new(problem),
-        }
+        let registry = call.purpose.registry.to_owned();
+        RequestError::new(registry, format!("{} {what}", call.method), problem)
     }
 }
 
@@ -247,8 +227,17 @@ impl Session {
 fn may_speak_in_clear(failure: &Failure) -> bool {
     !matches!(
         failure,
-        Failure::Certificate(_) | Failure::TlsSetup { .. } | Failure::Status(_) | Failure::Redirect(_)
+        Failure::Certificate(_)
+            | Failure::UnknownIssuer
+            | Failure::TlsSetup { .. }
+            | Failure::Status(_)
+            | Failure::Redirect(_)
     )
+}
+
+fn root(scheme: Scheme, authority: &str) -> Result<Uri, Failure> {
+    let text = format!("{}://{authority}/", scheme.as_str());
+    text.parse().map_err(|_| Failure::Address(text))
 }
 
 fn address(base: &Uri, path: &str) -> Result<Uri, Failure> {
@@ -259,68 +248,4 @@ fn address(base: &Uri, path: &str) -> Result<Uri, Failure> {
 /// Queries hold signatures and upload states: nothing for an error message.
 fn without_query(url: &Uri) -> String {
     url.to_string().split('?').next().unwrap_or_default().to_owned()
-}
-
-impl RequestError {
-    /// The status that came back, when one did.
-    pub fn status(&self) -> Option<u16> {
-        self.refusal().map(|refusal| refusal.status.as_u16())
-    }
-
-    /// Whether trying again later may help.
-    pub fn is_temporary(&self) -> bool {
-        self.outlook() != Outlook::Lasting
-    }
-
-    /// What the user may do about it.
-    pub fn hint(&self) -> Option<String> {
-        let host = &self.registry;
-        if let Problem::Auth(AuthError::Token { source: Failure::Status(refusal), .. }) = &*self.problem {
-            return status_hint(host, refusal.status.as_u16(), refusal.shown);
-        }
-        match &*self.problem {
-            Problem::Failure(Failure::Status(refusal)) => {
-                status_hint(host, refusal.status.as_u16(), refusal.shown)
-            }
-            Problem::Failure(Failure::Certificate(_)) => Some(format!(
-                "if this is your registry, put its authority's certificate into /etc/docker/certs.d/{host}/ca.crt"
-            )),
-            Problem::Failure(Failure::Tls(_) | Failure::Refused) if !endpoint::is_loopback(host) => {
-                Some(format!("if {host} speaks plain http, it must be named as insecure registry"))
-            }
-            Problem::Failure(Failure::Refused) => Some(format!("is a registry running at {host}?")),
-            Problem::Failure(Failure::Lookup) => Some("check the registry's name and the network".to_owned()),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn outlook(&self) -> Outlook {
-        match &*self.problem {
-            Problem::Auth(error) => error.outlook(),
-            Problem::Failure(failure) => failure.outlook(),
-        }
-    }
-
-    fn refusal(&self) -> Option<&crate::transport::Refusal> {
-        match &*self.problem {
-            Problem::Failure(Failure::Status(refusal))
-            | Problem::Auth(AuthError::Token { source: Failure::Status(refusal), .. }) => Some(refusal),
-            _ => None,
-        }
-    }
-}
-
-fn status_hint(host: &str, status: u16, shown: Shown) -> Option<String> {
-    Some(match (status, shown) {
-        (401, Shown::Nothing) => format!("log in first: tug login {host}"),
-        (401, Shown::Credential) => {
-            format!("the credentials were not accepted; log in anew: tug login {host}")
-        }
-        (403, Shown::Nothing) => format!("it may be private; log in first: tug login {host}"),
-        (403, Shown::Credential) => "the account may not do this".to_owned(),
-        (404, _) => "check the name and the tag".to_owned(),
-        (429, Shown::Nothing) => format!("wait, or log in for a higher limit: tug login {host}"),
-        (429, Shown::Credential) => "wait and try again".to_owned(),
-        _ => return None,
-    })
 }

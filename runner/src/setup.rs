@@ -74,11 +74,18 @@ impl fmt::Display for Step {
 }
 
 /// Why a step failed.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Cause {
     /// The kernel refused, with this error number.
     Errno(i32),
+    /// The kernel refused to make a file system, with this error number and explanation.
+    Filesystem {
+        /// The error number.
+        errno: i32,
+        /// The kernel's words.
+        message: String,
+    },
     /// The program is not in any directory of the search path.
     NotInSearchPath,
     /// The path leads out of the root file system.
@@ -93,6 +100,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Errno(errno) => io::Error::from_raw_os_error(*errno).fmt(f),
+            Cause::Filesystem { errno, message } => {
+                write!(f, "{} ({message})", io::Error::from_raw_os_error(*errno))
+            }
             Cause::NotInSearchPath => f.write_str("executable file not found in $PATH"),
             Cause::OutsideRoot => f.write_str("it lies outside of the root file system"),
             Cause::Procfs => f.write_str("mounts inside of /proc are refused"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, Process, Root, Spec,
+    Capabilities, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, Process, Root, Spec,
     User as SpecUser,
 };
 
@@ -20,6 +20,7 @@ pub struct Builder {
     hostname: Option<String>,
     mounts: Vec<Mount>,
     root_access: RootAccess,
+    capabilities: Capabilities,
 }
 
 /// Which network a container has.
@@ -73,6 +74,7 @@ impl Builder {
             hostname: None,
             mounts: Vec::new(),
             root_access: RootAccess::default(),
+            capabilities: capabilities(),
         }
     }
 
@@ -116,6 +118,12 @@ impl Builder {
         self
     }
 
+    /// What its root may do, instead of [`capabilities`]. The system call filter follows.
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Builder {
+        self.capabilities = capabilities;
+        self
+    }
+
     /// A terminal of its own; [`crate::Stdio::Terminal`] takes the other side.
     pub fn terminal(mut self) -> Builder {
         self.process.set_terminal(Some(true));
@@ -148,10 +156,10 @@ impl Builder {
 
     /// The configuration.
     pub fn build(self) -> Spec {
-        let Builder { mut process, user, network, hostname, mounts: own, root_access } = self;
+        let Builder { mut process, user, network, hostname, mounts: own, root_access, capabilities } = self;
         let mut spec_user = SpecUser::default();
         spec_user.set_uid(user.uid).set_gid(user.gid).set_additional_gids(Some(user.additional_gids));
-        process.set_user(spec_user).set_capabilities(Some(default_capabilities()));
+        process.set_user(spec_user).set_capabilities(Some(capability_sets(&capabilities)));
 
         let mut all = mounts();
         all.retain(|mount| !own.iter().any(|other| other.destination() == mount.destination()));
@@ -164,22 +172,22 @@ impl Builder {
             .set_process(Some(process))
             .set_mounts(Some(all))
             .set_hostname(hostname)
-            .set_linux(Some(linux(network)));
+            .set_linux(Some(linux(network, &capabilities)));
         spec
     }
 }
 
-fn default_capabilities() -> LinuxCapabilities {
+fn capability_sets(capabilities: &Capabilities) -> LinuxCapabilities {
     let mut sets = LinuxCapabilities::default();
-    sets.set_bounding(Some(capabilities()))
-        .set_permitted(Some(capabilities()))
-        .set_effective(Some(capabilities()))
+    sets.set_bounding(Some(capabilities.clone()))
+        .set_permitted(Some(capabilities.clone()))
+        .set_effective(Some(capabilities.clone()))
         .set_inheritable(None)
         .set_ambient(None);
     sets
 }
 
-fn linux(network: Network) -> Linux {
+fn linux(network: Network, capabilities: &Capabilities) -> Linux {
     let mut namespaces: Vec<LinuxNamespace> = [
         LinuxNamespaceType::Cgroup,
         LinuxNamespaceType::Ipc,
@@ -199,7 +207,7 @@ fn linux(network: Network) -> Linux {
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces))
-        .set_seccomp(Some(seccomp::default_profile(&capabilities())))
+        .set_seccomp(Some(seccomp::default_profile(capabilities)))
         .set_masked_paths(Some(masked_paths()))
         .set_readonly_paths(Some(readonly_paths()))
         .set_resources(None)

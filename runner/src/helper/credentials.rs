@@ -1,6 +1,6 @@
 //! Who the process is: user, groups, capabilities.
 
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{FileType, Gid, Uid};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -29,6 +29,20 @@ pub(super) fn assume(credentials: &Credentials, privileges: Privileges) -> Resul
     for capability in bits(credentials.capabilities.ambient & possible) {
         rustix::thread::configure_capability_in_ambient_set(capability, true)
             .map_err(Step::Credentials.on("ambient capabilities"))?;
+    }
+    Ok(())
+}
+
+/// Hands pipes that are standard streams to the user, who could not open `/dev/stdout` else.
+pub(super) fn own_streams(uid: u32) -> Result<(), Errno> {
+    if uid == 0 {
+        return Ok(());
+    }
+    for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+        let stat = rustix::fs::fstat(stream)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Fifo && stat.st_uid != uid {
+            rustix::fs::fchown(stream, Some(Uid::from_raw(uid)), None::<Gid>)?;
+        }
     }
     Ok(())
 }

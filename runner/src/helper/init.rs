@@ -68,13 +68,14 @@ fn start(
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(Step::Credentials.on("dumpable"))?;
     rustix::process::setsid().map_err(Step::Terminal.on("session"))?;
+    // Without keys of its own it would share the caller's.
+    sys::new_session_keyring().map_err(Step::Credentials.on("session keyring"))?;
     rustix::process::umask(Mode::empty());
     if plan.namespaces.new & nix::libc::CLONE_NEWNET as u64 != 0 {
         bring_loopback_up().map_err(Step::Network.on("lo"))?;
     }
-    set_limits(plan)?;
 
-    let root = rootfs::mount(plan)?;
+    let root = rootfs::make(plan)?;
     mount::mount_all(root.as_fd(), &plan.mounts, created)?;
     if !is_dev_bound(plan) {
         device::make_all(root.as_fd(), &plan.devices, created)?;
@@ -93,6 +94,7 @@ fn start(
         let left = Report { failed: false, created: std::mem::take(created) };
         write_report(report, &left).map_err(Step::Mount.on("report"))?;
     }
+    set_limits(plan)?;
     rootfs::enter(&root, plan.root_access)?;
     become_user(plan, report)?;
     program.execute()
@@ -101,6 +103,10 @@ fn start(
 /// Everything from here on happens inside of the new root.
 fn become_user(plan: &Plan, report: &OwnedFd) -> Result<(), SetupError> {
     let process = &plan.process;
+    if process.terminal.is_none() {
+        credentials::own_streams(process.credentials.uid)
+            .map_err(Step::Credentials.on("standard streams"))?;
+    }
     sys::close_on_exec_from(3).map_err(Step::Exec.on("close_range"))?;
     // Either of the two users may be the one that can enter it.
     let entered = rustix::process::chdir(&process.cwd);

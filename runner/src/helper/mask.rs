@@ -7,8 +7,8 @@ use nix::libc;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::mount;
 use super::target::{self, Links};
+use super::{filesystem, mount};
 use crate::plan::Depth;
 use crate::setup::{Cause, SetupError, Step};
 use crate::sys::{self, MountChange};
@@ -17,8 +17,7 @@ use crate::sys::{self, MountChange};
 pub(super) fn hide(root: BorrowedFd<'_>, paths: &[PathBuf]) -> Result<(), SetupError> {
     for path in paths {
         let Some(place) = existing(root, path)? else { continue };
-        let failed = Step::Mask.at::<std::io::Error>(path);
-        cover(place.as_fd()).map_err(failed)?;
+        cover(place.as_fd(), path)?;
     }
     Ok(())
 }
@@ -42,17 +41,17 @@ fn existing(root: BorrowedFd<'_>, path: &Path) -> Result<Option<std::os::fd::Own
     }
 }
 
-fn cover(place: BorrowedFd<'_>) -> std::io::Result<()> {
-    let stat = rustix::fs::fstat(place)?;
+fn cover(place: BorrowedFd<'_>, path: &Path) -> Result<(), SetupError> {
+    let stat = rustix::fs::fstat(place).map_err(Step::Mask.at(path))?;
     let tree = if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        mount::new_filesystem("tmpfs", "tmpfs", &[])?
+        filesystem::make(("tmpfs", "tmpfs"), &[], (Step::Mask, path))?
     } else {
-        mount::host_device(Path::new("/dev/null"), NULL_MAJOR, NULL_MINOR)?
+        mount::host_device(Path::new("/dev/null"), NULL_MAJOR, NULL_MINOR).map_err(Step::Mask.at(path))?
     };
     // Read-only also for the device: else its mode could be changed, and it is the host's.
     let change = MountChange { set: libc::MOUNT_ATTR_RDONLY, ..MountChange::default() };
-    sys::mount_setattr(tree.as_fd(), change)?;
-    Ok(mount::attach(&tree, place)?)
+    sys::mount_setattr(tree.as_fd(), change).map_err(Step::Mask.at(path))?;
+    mount::attach(&tree, place).map_err(Step::Mask.at(path))
 }
 
 fn remount_readonly(place: BorrowedFd<'_>) -> std::io::Result<()> {

@@ -2,11 +2,13 @@
 //!
 //! It is the caller's own program, started anew from a sealed executable. When the caller dies, it kills the container.
 
+mod cgroup;
 mod cleanup;
 mod console;
 mod credentials;
 mod device;
 mod exec;
+mod filesystem;
 mod init;
 mod mask;
 mod mount;
@@ -19,6 +21,7 @@ use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::net::RecvFlags;
 use rustix::process::{WaitId, WaitIdOptions};
@@ -45,6 +48,9 @@ fn help() -> io::Result<()> {
     let plan = sys::take_inherited(PLAN_FD).ok_or_else(missing)?;
     sys::close_from(PLAN_FD as u32 + 1)?;
     rustix::io::fcntl_setfd(&control, FdFlags::CLOEXEC)?;
+    rustix::thread::set_name(c"tug-init")?;
+    // Keys that are typed at the caller's terminal are the caller's to pass on.
+    rustix::process::setsid()?;
     let plan = read_plan(plan)?;
     if let Err(error) = namespace::join(&plan.namespaces) {
         return wire::send(control.as_fd(), &Event::Failed(error), None);
@@ -57,6 +63,7 @@ fn help() -> io::Result<()> {
         }
         Ok(Cloned::Parent(process)) => {
             drop(report_out);
+            release_streams()?;
             supervise(&control, &process, report_in, &plan)
         }
         Err(error) => {
@@ -64,6 +71,14 @@ fn help() -> io::Result<()> {
             wire::send(control.as_fd(), &Event::Failed(error), None)
         }
     }
+}
+
+/// Lets go of the container's standard streams, so that whoever is at their other ends sees it close them.
+fn release_streams() -> io::Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
 fn read_plan(plan: OwnedFd) -> io::Result<Plan> {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::mount::{MoveMountFlags, OpenTreeFlags};
 
-use super::rootfs::target_kind;
 use super::target::{self, Created, Kind, Links};
+use super::{cgroup, filesystem};
 use crate::plan::{Depth, Mount, MountKind};
 use crate::setup::{Cause, SetupError, Step};
 use crate::sys::{self, MountChange};
@@ -25,8 +25,8 @@ pub(super) fn mount_all(
         let target = find_target(root, &destination, mount, created)?;
         refuse_procfs(&destination, mount, &tree, &target)?;
         attach(&tree, target.as_fd()).map_err(Step::Mount.at(&destination))?;
-        if matches!(mount.kind, MountKind::Cgroup) && !is_unified() {
-            mount_hierarchies(root, &destination).map_err(Step::Mount.at(&destination))?;
+        if matches!(mount.kind, MountKind::Cgroup) && !cgroup::is_unified() {
+            cgroup::mount_hierarchies(root, &destination)?;
         }
         change(&tree, mount).map_err(Step::Mount.at(&destination))?;
     }
@@ -39,6 +39,14 @@ pub(super) fn attach(tree: &OwnedFd, target: BorrowedFd<'_>) -> Result<(), Errno
     rustix::mount::move_mount(tree, "", target, "", flags)
 }
 
+/// What the target of a mount has to be.
+pub(super) fn kind_of(mount: &MountKind) -> Kind {
+    match mount {
+        MountKind::Bind { source, .. } if !source.is_dir() => Kind::File,
+        _ => Kind::Directory,
+    }
+}
+
 /// A detached copy of the mount at the place that `place` stands for.
 pub(super) fn copy(place: BorrowedFd<'_>, depth: Depth) -> Result<OwnedFd, Errno> {
     let mut flags =
@@ -49,41 +57,21 @@ pub(super) fn copy(place: BorrowedFd<'_>, depth: Depth) -> Result<OwnedFd, Errno
     rustix::mount::open_tree(place, "", flags)
 }
 
-/// A new, detached file system.
-pub(super) fn new_filesystem(
-    name: &str,
-    source: &str,
-    options: &[(String, Option<String>)],
-) -> Result<OwnedFd, Errno> {
-    let context = rustix::mount::fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_set_string(&context, "source", source)?;
-    for (key, value) in options {
-        match value {
-            Some(value) => {
-                rustix::mount::fsconfig_set_string(&context, key.as_str(), value.as_str())?;
-            }
-            None => rustix::mount::fsconfig_set_flag(&context, key.as_str())?,
-        }
-    }
-    rustix::mount::fsconfig_create(&context)?;
-    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
-}
-
 fn make(mount: &Mount) -> Result<OwnedFd, SetupError> {
     match &mount.kind {
         MountKind::Bind { source, depth } => {
             let place = target::open_host(source).map_err(Step::Mount.at(source))?;
             copy(place.as_fd(), *depth).map_err(Step::Mount.at(source))
         }
-        MountKind::Cgroup if is_unified() => {
-            new_filesystem("cgroup2", "cgroup", &[]).map_err(Step::Mount.at(&mount.destination))
+        MountKind::Cgroup if cgroup::is_unified() => {
+            filesystem::make(("cgroup2", "cgroup"), &[], (Step::Mount, &mount.destination))
         }
         MountKind::Cgroup => {
             let options = [("mode".to_owned(), Some("755".to_owned()))];
-            new_filesystem("tmpfs", "cgroup", &options).map_err(Step::Mount.at(&mount.destination))
+            filesystem::make(("tmpfs", "cgroup"), &options, (Step::Mount, &mount.destination))
         }
         MountKind::Filesystem { name, source, options } => {
-            new_filesystem(name, source, options).map_err(Step::Mount.at(&mount.destination))
+            filesystem::make((name, source), options, (Step::Mount, &mount.destination))
         }
     }
 }
@@ -97,7 +85,7 @@ fn find_target(
     // What programs trust must be at its real place, so links on the way there are no option.
     let trusted = TRUSTED.iter().any(|trusted| destination.starts_with(trusted));
     let links = if trusted { Links::Refuse } else { Links::Follow };
-    let kind = target_kind(&mount.kind);
+    let kind = kind_of(&mount.kind);
     target::open_or_create(root, destination, (kind, links), created).map_err(|error| match error {
         Errno::LOOP => Step::Mount.failed(destination.to_string_lossy(), Cause::Symlink),
         error => Step::Mount.at(destination)(error),
@@ -147,39 +135,6 @@ fn change(tree: &OwnedFd, mount: &Mount) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether the host has only the second version of control groups.
-fn is_unified() -> bool {
-    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type == CGROUP2_SUPER_MAGIC)
-}
-
-/// Mounts each hierarchy of the first version, and the second's if the host has both, below `directory`.
-fn mount_hierarchies(root: BorrowedFd<'_>, directory: &Path) -> std::io::Result<()> {
-    let directory = target::open(root, directory, Links::Refuse)?;
-    let groups = std::fs::read_to_string("/proc/self/cgroup")?;
-    for line in groups.lines().take(HIERARCHIES_MAX) {
-        let Some(controllers) = line.split(':').nth(1) else { continue };
-        let (name, filesystem, options) = hierarchy(controllers);
-        rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o755))?;
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let place = rustix::fs::openat(&directory, name, flags, Mode::empty())?;
-        let tree = new_filesystem(filesystem, "cgroup", &options)?;
-        sys::mount_setattr(tree.as_fd(), MountChange { set: CGROUP_ATTRIBUTES, ..Default::default() })?;
-        attach(&tree, place.as_fd())?;
-    }
-    Ok(())
-}
-
-type Options = Vec<(String, Option<String>)>;
-
-fn hierarchy(controllers: &str) -> (&str, &str, Options) {
-    let flag = |name: &str| (name.to_owned(), None);
-    match controllers.strip_prefix("name=") {
-        _ if controllers.is_empty() => ("unified", "cgroup2", Vec::new()),
-        Some(name) => (name, "cgroup", vec![flag("none"), ("name".to_owned(), Some(name.to_owned()))]),
-        None => (controllers, "cgroup", controllers.split(',').map(flag).collect()),
-    }
-}
-
 /// A file of the host, as a detached mount, if it is the device that it should be.
 pub(super) fn host_device(path: &Path, major: u32, minor: u32) -> Result<OwnedFd, Errno> {
     let place = rustix::fs::openat(
@@ -218,12 +173,3 @@ const PROCFS_FILES: [&str; 9] = [
     "/proc/swaps",
     "/proc/uptime",
 ];
-
-const CGROUP2_SUPER_MAGIC: rustix::fs::FsWord = 0x6367_7270;
-
-const HIERARCHIES_MAX: usize = 64;
-
-const CGROUP_ATTRIBUTES: u64 = nix::libc::MOUNT_ATTR_RDONLY
-    | nix::libc::MOUNT_ATTR_NOSUID
-    | nix::libc::MOUNT_ATTR_NODEV
-    | nix::libc::MOUNT_ATTR_NOEXEC;

@@ -234,3 +234,66 @@ const DEFAULT_DEVICES: [(&str, u32, u32); 6] = [
 
 /// The kernel takes 500 with the one that this runtime adds.
 const LOWERS_MAX: usize = 499;
+
+#[cfg(test)]
+mod tests {
+    use oci_spec::runtime::Spec;
+
+    use super::*;
+    use crate::default::Builder;
+
+    fn lower_with(change: impl FnOnce(&mut serde_json::Value)) -> Result<Plan, LowerError> {
+        let mut json = serde_json::to_value(Builder::new(["true"]).build()).unwrap();
+        change(&mut json);
+        let spec: Spec = serde_json::from_value(json).unwrap();
+        lower(&Bundle { rootfs: Rootfs::Dir("/rootfs".into()), spec })
+    }
+
+    #[test]
+    fn what_is_not_supported_is_an_error() {
+        let cases = [
+            ("/linux/resources", r#"{"pids": {"limit": 9}}"#, "linux.resources"),
+            ("/linux/rootfsPropagation", r#""shared""#, "linux.rootfsPropagation"),
+            ("/linux/namespaces/0", r#"{"type": "user"}"#, "linux.namespaces.user"),
+            ("/process/apparmorProfile", r#""docker-default""#, "process.apparmorProfile"),
+            ("/hooks", r#"{"poststop": [{"path": "/bin/true"}]}"#, "hooks"),
+        ];
+        for (pointer, value, field) in cases {
+            let error = lower_with(|json| {
+                let (parent, name) = pointer.rsplit_once('/').unwrap();
+                let parent = json.pointer_mut(parent).unwrap();
+                let value = serde_json::from_str(value).unwrap();
+                match parent.as_array_mut() {
+                    Some(list) => list[0] = value,
+                    None => parent[name] = value,
+                }
+            });
+            assert!(
+                matches!(error, Err(LowerError::Unsupported { field: f }) if f == field),
+                "{field}: {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mount_namespace_is_needed() {
+        let error = lower_with(|json| json["linux"]["namespaces"] = serde_json::json!([]));
+        assert!(matches!(error, Err(LowerError::Missing { field: "linux.namespaces.mount" })));
+    }
+
+    #[test]
+    fn paths_are_absolute() {
+        let error = lower_with(|json| json["process"]["cwd"] = "tmp".into());
+        assert!(matches!(error, Err(LowerError::RelativePath { field: "process.cwd", .. })));
+    }
+
+    #[test]
+    fn the_plan_survives_the_way_to_the_helper() {
+        let plan = lower_with(|_| {}).unwrap();
+        let bytes = serde_json::to_vec(&plan).unwrap();
+        let again: Plan = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(format!("{plan:?}"), format!("{again:?}"));
+        assert_eq!(again.process.credentials.capabilities.bounding, 0xa804_25fb);
+        assert_eq!(again.mounts.len(), 7);
+    }
+}

@@ -177,31 +177,32 @@ const NUMBER_OFFSET: u32 = 0;
 const ARCHITECTURE_OFFSET: u32 = 4;
 const ARGUMENTS_OFFSET: u32 = 16;
 
+/// Runs a program on a system call as the kernel does.
+#[cfg(test)]
+pub(super) fn interpret(code: &[u64], data: [u32; 16]) -> u32 {
+    let (mut at, mut word) = (0, 0);
+    loop {
+        let bytes = code[at].to_ne_bytes();
+        let (yes, no) = (usize::from(bytes[2]), usize::from(bytes[3]));
+        let value = u32::from_ne_bytes(bytes[4..].try_into().unwrap());
+        at += 1;
+        let jump = |holds: bool| if holds { yes } else { no };
+        match u16::from_ne_bytes([bytes[0], bytes[1]]) {
+            LOAD => word = data[value as usize / 4],
+            AND => word &= value,
+            JUMP => at += value as usize,
+            JUMP_EQUAL => at += jump(word == value),
+            JUMP_GREATER => at += jump(word > value),
+            JUMP_GREATER_OR_EQUAL => at += jump(word >= value),
+            RETURN => return value,
+            other => panic!("unknown instruction {other:#x}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Runs a program on a system call as the kernel does.
-    fn interpret(code: &[u64], data: [u32; 16]) -> u32 {
-        let (mut at, mut word) = (0, 0);
-        loop {
-            let bytes = code[at].to_ne_bytes();
-            let (yes, no) = (usize::from(bytes[2]), usize::from(bytes[3]));
-            let value = u32::from_ne_bytes(bytes[4..].try_into().unwrap());
-            at += 1;
-            let jump = |holds: bool| if holds { yes } else { no };
-            match u16::from_ne_bytes([bytes[0], bytes[1]]) {
-                LOAD => word = data[value as usize / 4],
-                AND => word &= value,
-                JUMP => at += value as usize,
-                JUMP_EQUAL => at += jump(word == value),
-                JUMP_GREATER => at += jump(word > value),
-                JUMP_GREATER_OR_EQUAL => at += jump(word >= value),
-                RETURN => return value,
-                other => panic!("unknown instruction {other:#x}"),
-            }
-        }
-    }
 
     fn data(number: u32, argument: u64) -> [u32; 16] {
         let mut data = [0; 16];

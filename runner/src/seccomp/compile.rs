@@ -201,3 +201,118 @@ const INSTRUCTIONS_MAX: usize = 4096;
 
 /// Marks the calls of the x32 ABI, which share an architecture with those of x86_64.
 const X32_BIT: u32 = 0x4000_0000;
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use oci_spec::runtime::Capability;
+
+    use super::*;
+    use crate::default::capabilities;
+    use crate::seccomp::default_profile;
+
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+
+    fn verdict(filter: &Filter, architecture: Architecture, number: u32, argument: u64) -> u32 {
+        let mut data = [0; 16];
+        (data[0], data[1]) = (number, architecture.audit_number());
+        (data[4], data[5]) = (argument as u32, (argument >> 32) as u32);
+        bpf::interpret(&filter.program, data)
+    }
+
+    fn default_filter() -> Filter {
+        compile(&default_profile(&capabilities())).expect("the profile is sound")
+    }
+
+    #[test]
+    fn default_profile_says_what_dockers_says() {
+        let filter = default_filter();
+        let cases: [(&str, u64, u32); 18] = [
+            ("read", 0, ALLOW),
+            ("ptrace", 0, ALLOW),
+            ("chroot", 0, ALLOW),
+            ("clone", libc::CLONE_VM as u64, ALLOW),
+            ("clone", libc::CLONE_NEWUSER as u64, EPERM),
+            ("clone", libc::CLONE_NEWNS as u64 | libc::CLONE_VM as u64, EPERM),
+            ("clone3", 0, ENOSYS),
+            ("unshare", 0, EPERM),
+            ("setns", 0, EPERM),
+            ("mount", 0, EPERM),
+            ("io_uring_setup", 0, EPERM),
+            ("keyctl", 0, EPERM),
+            ("personality", 0, ALLOW),
+            ("personality", 0xffff_ffff, ALLOW),
+            ("personality", 0x4_0000, EPERM),
+            ("socket", libc::AF_INET as u64, ALLOW),
+            ("socket", libc::AF_VSOCK as u64, EPERM),
+            ("statmount", 0, ENOSYS),
+        ];
+        for (name, argument, expected) in cases {
+            for architecture in [Architecture::X86_64, Architecture::X86] {
+                let number = architecture.number(name).unwrap_or_else(|| panic!("{name}"));
+                let got = verdict(&filter, architecture, number, argument);
+                assert_eq!(got, expected, "{name}({argument:#x}) on {architecture:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn strange_architectures_and_numbers_are_refused() {
+        let filter = default_filter();
+        let kill = libc::SECCOMP_RET_KILL_PROCESS;
+        assert_eq!(verdict(&filter, Architecture::Aarch64, 63, 0), kill);
+        let read = Architecture::X86_64.number("read").unwrap();
+        assert_eq!(verdict(&filter, Architecture::X86_64, read | X32_BIT, 0), EPERM, "x32");
+        assert_eq!(verdict(&filter, Architecture::X86_64, 5000, 0), ENOSYS, "from the future");
+        assert_eq!(verdict(&filter, Architecture::X86_64, u32::MAX, 0), EPERM);
+    }
+
+    #[test]
+    fn capabilities_open_their_calls() {
+        let mut more = capabilities();
+        more.insert(Capability::SysAdmin);
+        let filter = compile(&default_profile(&more)).unwrap();
+        for name in ["mount", "unshare", "clone3", "setns"] {
+            let number = Architecture::X86_64.number(name).unwrap();
+            assert_eq!(verdict(&filter, Architecture::X86_64, number, 0), ALLOW, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unconditional_rule_gives_way_to_a_conditional_one() {
+        let profile: LinuxSeccomp = serde_json::from_str(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["getcwd"], "action": "SCMP_ACT_ERRNO"},
+                {"names": ["getcwd"], "action": "SCMP_ACT_KILL_PROCESS",
+                 "args": [{"index": 0, "value": 7, "op": "SCMP_CMP_EQ"}]},
+                {"names": ["chmod"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38,
+                 "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"},
+                          {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]}]}"#,
+        )
+        .unwrap();
+        let filter = compile(&profile).unwrap();
+        let verdicts = |name, arguments: [u64; 3]| {
+            let number = Architecture::X86_64.number(name).unwrap();
+            arguments.map(|argument| verdict(&filter, Architecture::X86_64, number, argument))
+        };
+        assert_eq!(verdicts("getcwd", [6, 7, 8]), [EPERM, libc::SECCOMP_RET_KILL_PROCESS, EPERM]);
+        assert_eq!(verdicts("chmod", [1, 2, 3]), [ENOSYS, ENOSYS, ALLOW]);
+        assert_eq!(verdicts("read", [0; 3]), [ALLOW; 3]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_an_error() {
+        let profile = |syscall: &str| -> LinuxSeccomp {
+            let text = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{syscall}]}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        let notify = profile(r#"{"names": ["read"], "action": "SCMP_ACT_NOTIFY"}"#);
+        assert!(matches!(compile(&notify), Err(CompileError::Notify)));
+        let seventh = profile(
+            r#"{"names": ["read"], "action": "SCMP_ACT_ERRNO",
+                "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]}"#,
+        );
+        assert!(matches!(compile(&seventh), Err(CompileError::Argument { index: 6, .. })));
+    }
+}

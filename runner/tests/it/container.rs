@@ -145,7 +145,8 @@ fn list(dir: &Path, below: &Path, paths: &mut Vec<String>) {
     }
 }
 
-const APPLETS: [&str; 24] = [
+const APPLETS: [&str; 26] = [
     "cat", "chmod", "echo", "env", "grep", "hostname", "id", "ip", "kill", "ls", "mkdir", "mount", "pwd",
-    "readlink", "rm", "sh", "sleep", "stat", "stty", "touch", "true", "tty", "umount", "wc",
+    "readlink", "rm", "sh", "sleep", "stat", "stty", "touch", "true", "tty", "umount", "unshare", "wc",
+    "yes",
 ];

@@ -28,7 +28,7 @@ fn links_in_the_place_of_system_directories_are_refused() {
             symlink(to, image.path(name)).unwrap();
             let output = image.sh("true");
             let error = setup_error(output.error());
-            assert_eq!((error.step, error.cause), (Step::Mount, Cause::Symlink), "{name} -> {to:?}");
+            assert_eq!((error.step, &error.cause), (Step::Mount, &Cause::Symlink), "{name} -> {to:?}");
         }
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }
@@ -126,4 +126,13 @@ fn the_filter_refuses_what_docker_refuses() {
         2,
         "{output:?}"
     );
+}
+
+#[test]
+fn namespaces_are_refused() {
+    let Some(image) = Image::new() else { return };
+    for flag in ["-U", "-m", "-n", "-p"] {
+        let output = image.sh(&format!("unshare {flag} true"));
+        assert!(output.stderr.contains("Operation not permitted"), "{flag}: {output:?}");
+    }
 }

@@ -75,6 +75,40 @@ fn a_container_does_not_outlive_its_caller() {
 }
 
 #[test]
+fn a_container_does_not_outlive_its_helper() {
+    let Some(image) = Image::new() else { return };
+    let bundle = Bundle { rootfs: image.overlay(), spec: sh("sleep 1000").build() };
+    let container = runtime().start(&bundle, Stdio::Null, &Cancel::new()).unwrap();
+    let process = container.pid();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap();
+    let helper = rustix::process::Pid::from_raw(parent.parse().unwrap()).unwrap();
+    rustix::process::kill_process(helper, rustix::process::Signal::KILL).unwrap();
+    assert!(matches!(container.wait(), Err(RunError::HelperLost)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while fs::exists(format!("/proc/{process}/root/bin/busybox")).unwrap_or(false) {
+        assert!(Instant::now() < deadline, "still there");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_closed_stream_is_seen_at_its_other_end() {
+    let Some(image) = Image::new() else { return };
+    let (stdout, stdout_end) = std::io::pipe().unwrap();
+    let stderr = fs::File::options().write(true).open("/dev/null").unwrap();
+    let spec = sh("echo ready; exec >/dev/null; sleep 1000").build();
+    let bundle = Bundle { rootfs: image.overlay(), spec };
+    let stdio = Stdio::Piped { stdin: None, stdout: stdout_end.into(), stderr: stderr.into() };
+    let cancel = Cancel::new();
+    let container = runtime().start(&bundle, stdio, &cancel).unwrap();
+    let lines: Vec<_> = BufReader::new(stdout).lines().map(Result::unwrap).collect();
+    assert_eq!(lines, ["ready"]);
+    cancel.kill();
+    assert!(matches!(container.wait(), Err(RunError::Cancelled)));
+}
+
+#[test]
 fn many_at_once_leave_nothing_behind() {
     let Some(first) = Image::new() else { return };
     drop(first);

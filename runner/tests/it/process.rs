@@ -138,3 +138,26 @@ fn a_terminal_needs_streams_that_are_one() {
     let error = runtime.start(&bundle, Stdio::Null, &tug_runner::Cancel::new()).unwrap_err();
     assert!(matches!(error, tug_runner::RunError::TerminalMismatch));
 }
+
+#[test]
+fn any_user_can_open_its_standard_streams() {
+    let Some(image) = Image::new() else { return };
+    let user = User { uid: 1000, gid: 1000, additional_gids: Vec::new() };
+    let output = image.run(sh("echo out >/dev/stdout; echo err >/dev/stderr").user(user));
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"), "{output:?}");
+}
+
+#[test]
+fn limits_are_set() {
+    let Some(image) = Image::new() else { return };
+    let mut spec = sh("ulimit -n").build();
+    let limit = tug_runner::spec::PosixRlimitBuilder::default()
+        .typ(tug_runner::spec::PosixRlimitType::RlimitNofile)
+        .soft(16_u64)
+        .hard(32_u64)
+        .build()
+        .unwrap();
+    spec.process_mut().as_mut().unwrap().set_rlimits(Some(vec![limit]));
+    let bundle = tug_runner::Bundle { rootfs: image.overlay(), spec };
+    assert_eq!(crate::container::run(bundle).text(), "16");
+}

@@ -2,9 +2,8 @@
 
 mod expand;
 mod ignore;
+mod lint;
 mod parse;
-mod recipe;
-mod tar;
 
 use std::path::{Path, PathBuf};
 
@@ -41,8 +40,8 @@ impl Score {
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] = &[("expand", expand::run), ("ignore", ignore::run), ("parse", parse::run), ("tar", tar::run)];
-
+const CORPORA: &[Corpus] =
+    &[("expand", expand::run), ("ignore", ignore::run), ("lint", lint::run), ("parse", parse::run)];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {

@@ -101,7 +101,8 @@ impl Runner<'_> {
         let root: &[DiffId] = inputs.first().map_or(&[], |root| &root.diff_ids);
         let user = self.user(op, root)?;
         let active = self.store.snapshots().prepare(root)?;
-        let mut mounts = Mounts { runner: *self, inputs, env: Vec::new(), list: Vec::new(), held: Vec::new() };
+        let mut mounts =
+            Mounts { runner: *self, inputs, env: Vec::new(), list: Vec::new(), held: Vec::new() };
         for mount in &op.mounts {
             mounts.add(&mount.target, &mount.source)?;
         }
@@ -203,7 +204,10 @@ impl Mounts<'_> {
             _ => {
                 let staged = store.layers().stage()?;
                 let filled = fill(store, &layers.diff_ids, "/", staged.fs());
-                filled.map_err(|source| RunError::Fill { target: target.to_owned(), source: Box::new(source) })?;
+                filled.map_err(|source| RunError::Fill {
+                    target: target.to_owned(),
+                    source: Box::new(source),
+                })?;
                 let path = staged.fs().to_owned();
                 self.held.push(Held::Directory(staged));
                 Ok(path)

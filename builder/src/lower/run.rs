@@ -9,9 +9,7 @@ use crate::lower::pass::{At, Pass, Stop};
 use crate::lower::refusal::Refusal;
 use crate::lower::scope::is_proxy;
 use crate::lower::stage::clean;
-use crate::op::{
-    CacheMount, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack,
-};
+use crate::op::{CacheMount, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack};
 use crate::ports::Security;
 use crate::request::Network;
 
@@ -97,8 +95,12 @@ impl Pass<'_> {
             let seen = at.state.variables.value(name).map(str::to_owned);
             seen.or_else(|| declared.clone()).unwrap_or_default()
         };
-        let seen: Vec<String> =
-            at.state.args.iter().map(|(name, declared)| format!("{name}={}", value(name, declared))).collect();
+        let seen: Vec<String> = at
+            .state
+            .args
+            .iter()
+            .map(|(name, declared)| format!("{name}={}", value(name, declared)))
+            .collect();
         let mut words = Vec::new();
         if !seen.is_empty() {
             words.push(format!("|{}", seen.len()));
@@ -173,7 +175,8 @@ impl Pass<'_> {
             MountKind::Tmpfs { size } => OpMountSource::Tmpfs { size: *size },
             MountKind::Secret { env, required, ownership, .. } => {
                 let id = secret_id(mount).unwrap_or_default();
-                let variable = env.as_ref().map(|name| if name.is_empty() { id.clone() } else { name.clone() });
+                let variable =
+                    env.as_ref().map(|name| if name.is_empty() { id.clone() } else { name.clone() });
                 let target = match (variable, &mount.target) {
                     (Some(variable), None) => SecretTarget::Variable(variable),
                     (Some(variable), Some(_)) => SecretTarget::Both(*ownership, variable),

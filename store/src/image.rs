@@ -138,7 +138,7 @@ pub enum ImageError {
         /// The index.
         target: Digest,
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// What there is.
         found: Vec<Platform>,
     },
@@ -148,7 +148,7 @@ pub enum ImageError {
         /// The index.
         target: Digest,
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// The platforms whose manifests are here.
         found: Vec<Platform>,
     },
@@ -307,7 +307,7 @@ impl Images {
         let unsaid =
             |entry: &&Descriptor| entry.platform.is_none() && entry.media_type.kind() == MediaKind::Index;
         let chosen = index.choose(wanted).or_else(|| index.manifests.iter().find(unsaid));
-        let (target, wanted) = (target.clone(), wanted.clone());
+        let (target, wanted) = (target.clone(), Box::new(wanted.clone()));
         let platforms = |here: &dyn Fn(&Descriptor) -> bool| {
             let entries = index.manifests.iter().filter(|entry| here(entry));
             entries.filter_map(|entry| entry.platform.clone()).collect()

@@ -19,6 +19,7 @@ pub mod glob;
 pub mod heredoc;
 pub mod ignore;
 pub mod instruction;
+pub mod lint;
 pub mod render;
 pub mod source;
 pub mod syntax;

@@ -7,7 +7,8 @@ pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
         return None;
     }
     let given: Vec<char> = given.to_lowercase().chars().collect();
-    let measured = known.iter().map(|known| (distance(&given, known), *known));
+    let near = |known: &&&str| known.len().abs_diff(given.len()) <= LENGTH_DIFFERENCE_MAX;
+    let measured = known.iter().take(NAMES_MAX).filter(near).map(|known| (distance(&given, known), *known));
     measured
         .filter(|(distance, _)| *distance <= DISTANCE_MAX)
         .min_by_key(|(distance, _)| *distance)
@@ -21,6 +22,9 @@ pub(crate) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
 
 const DISTANCE_MAX: usize = 2;
 const LENGTH_MAX: usize = 64;
+/// In bytes, where each of the letters may have some.
+const LENGTH_DIFFERENCE_MAX: usize = 4 * DISTANCE_MAX;
+const NAMES_MAX: usize = 256;
 
 /// How many letters have to be put in, taken out, changed or swapped with their neighbour.
 fn distance(given: &[char], known: &str) -> usize {

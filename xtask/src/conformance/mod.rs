@@ -3,6 +3,7 @@
 mod build;
 mod expand;
 mod ignore;
+mod lint;
 mod parse;
 mod recipe;
 mod tar;
@@ -46,6 +47,7 @@ const CORPORA: &[Corpus] = &[
     ("build", build::run),
     ("expand", expand::run),
     ("ignore", ignore::run),
+    ("lint", lint::run),
     ("parse", parse::run),
     ("tar", tar::run),
 ];

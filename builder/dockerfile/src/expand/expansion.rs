@@ -58,12 +58,12 @@ pub enum ExpandError {
     #[error("variables nest deeper than {DEPTH_MAX} levels")]
     TooDeep,
     /// A text that grew without end.
-    #[error("expands to more than {EXPANDED_BYTES_MAX} bytes")]
+    #[error("grows by more than {EXPANDED_BYTES_MAX} bytes when expanded")]
     TooLong,
 }
 
 /// How deep `${a:-${b:-…}}` may go.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// How long an expanded text may get.
-pub(super) const EXPANDED_BYTES_MAX: usize = 16 << 20;
+/// How much longer than what is written an expanded text may get; a variable of a process cannot be that long.
+pub(super) const EXPANDED_BYTES_MAX: usize = 1 << 20;

@@ -1,43 +1,9 @@
 //! Reads a word character by character: quotes, escapes, variables and their modifiers.
 
 use super::expansion::{DEPTH_MAX, EXPANDED_BYTES_MAX, ExpandError, Expansion, Lookup};
+use super::mode::{Escapes, Mode, Quotes, Unset};
+use super::output::Output;
 use super::pattern::{Extent, Pattern};
-
-/// What is left as it is written.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mode {
-    pub(super) quotes: Quotes,
-    pub(super) escapes: Escapes,
-    pub(super) unset: Unset,
-}
-
-/// What becomes of quotes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Quotes {
-    /// They protect what is in them, and go.
-    #[default]
-    Remove,
-    /// They protect what is in them, and stay.
-    Keep,
-    /// They are characters like others.
-    Text,
-}
-
-/// What becomes of escape characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Escapes {
-    #[default]
-    Remove,
-    Keep,
-}
-
-/// What becomes of variables that have no value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Unset {
-    #[default]
-    Empty,
-    AsWritten,
-}
 
 pub(super) struct Lexer<'a> {
     rest: &'a str,
@@ -45,12 +11,15 @@ pub(super) struct Lexer<'a> {
     escape: char,
     mode: Mode,
     depth: usize,
+    /// How long the text may get.
+    bytes_max: usize,
     seen: Expansion,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(input: &'a str, env: &'a Lookup<'a>, escape: char, mode: Mode) -> Self {
-        Lexer { rest: input, env, escape, mode, depth: 0, seen: Expansion::default() }
+        let bytes_max = input.len() + EXPANDED_BYTES_MAX;
+        Lexer { rest: input, env, escape, mode, depth: 0, bytes_max, seen: Expansion::default() }
     }
 
     /// The whole input, as one text and as words.
@@ -101,7 +70,7 @@ impl<'a> Lexer<'a> {
                 }
                 plain => output.push_split(plain.encode_utf8(&mut [0; 4])),
             }
-            if output.text.len() > EXPANDED_BYTES_MAX {
+            if output.text.len() > self.bytes_max {
                 return Err(ExpandError::TooLong);
             }
         }
@@ -168,7 +137,7 @@ impl<'a> Lexer<'a> {
                 }
                 plain => text.push(plain),
             }
-            if text.len() > EXPANDED_BYTES_MAX {
+            if text.len() > self.bytes_max {
                 return Err(ExpandError::TooLong);
             }
         }
@@ -301,51 +270,5 @@ impl<'a> Lexer<'a> {
             seen.insert(name.to_owned());
         }
         value
-    }
-}
-
-/// A text, and the words in it.
-#[derive(Default)]
-struct Output {
-    text: String,
-    words: Words,
-}
-
-impl Output {
-    /// Adds text whose blanks separate words.
-    fn push_split(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.words.push_split(text);
-    }
-
-    /// Adds text whose blanks do not.
-    fn push_whole(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.words.current.push_str(text);
-    }
-}
-
-#[derive(Default)]
-struct Words {
-    done: Vec<String>,
-    current: String,
-}
-
-impl Words {
-    fn push_split(&mut self, text: &str) {
-        for next in text.chars() {
-            if !next.is_whitespace() {
-                self.current.push(next);
-            } else if !self.current.is_empty() {
-                self.done.push(std::mem::take(&mut self.current));
-            }
-        }
-    }
-
-    fn finish(mut self) -> Vec<String> {
-        if !self.current.is_empty() {
-            self.done.push(self.current);
-        }
-        self.done
     }
 }

@@ -5,11 +5,14 @@
 
 mod expansion;
 mod lexer;
+mod mode;
+mod output;
 mod pattern;
 
 pub use expansion::{ExpandError, Expansion, Lookup};
 
-use lexer::{Escapes, Lexer, Mode, Quotes, Unset};
+use lexer::Lexer;
+use mode::{Escapes, Mode, Quotes, Unset};
 
 /// Expands `input` as one word: quotes and escapes go, variables get their values, blanks stay.
 pub fn word(input: &str, env: &Lookup<'_>, escape: char) -> Result<Expansion, ExpandError> {

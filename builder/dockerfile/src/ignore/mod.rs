@@ -6,6 +6,7 @@
 mod pattern;
 
 pub use pattern::IgnoreError;
+pub(crate) use pattern::clean;
 
 use pattern::IgnorePattern;
 
@@ -60,6 +61,16 @@ impl Matcher {
     /// Whether there is no pattern: nothing is ignored.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
+    }
+
+    /// Whether a pattern begins with `!`.
+    pub fn has_exceptions(&self) -> bool {
+        self.patterns.iter().any(IgnorePattern::is_exception)
+    }
+
+    /// Whether a pattern matches all that there is.
+    pub fn ignores_everything(&self) -> bool {
+        self.patterns.iter().any(|pattern| !pattern.is_exception() && pattern.matches_everything())
     }
 
     /// Whether `path` (relative, with slashes) is ignored, by itself or because a folder above it is.

@@ -52,6 +52,15 @@ impl IgnorePattern {
         self.exception
     }
 
+    /// Whether it is one that matches every path.
+    pub(super) fn matches_everything(&self) -> bool {
+        match self.shape {
+            Shape::Suffix | Shape::Prefix => self.text.is_empty(),
+            Shape::Exact => false,
+            Shape::Tokens(_) => matches!(self.text.as_str(), "*" | "**/*"),
+        }
+    }
+
     /// Whether it matches the path itself.
     pub(super) fn matches(&self, path: &str) -> bool {
         match &self.shape {
@@ -140,7 +149,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, PatternError> {
 }
 
 /// The shortest path that is the same by its text alone: no `.`, no `..` behind a name, no double slash.
-pub(super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut names: Vec<&str> = Vec::new();
     for name in path.split('/') {

@@ -4,13 +4,15 @@ pub mod command;
 pub mod copy;
 pub mod healthcheck;
 pub mod mount;
+pub mod mount_flag;
 pub mod pair;
 pub mod run;
 
 pub use command::CommandForm;
 pub use copy::{Add, Copy, CopySource};
 pub use healthcheck::{Healthcheck, HealthcheckTest};
-pub use mount::{CacheSharing, Mount, MountError, MountField, MountFlag, MountKind, Ownership};
+pub use mount::{CacheSharing, Mount, MountError, MountKind, Ownership};
+pub use mount_flag::{MountField, MountFlag};
 pub use pair::{Arg, ArgPair, Pair, PairForm};
 pub use run::{Device, NetworkMode, Run, RunBody, SecurityMode};
 
@@ -53,7 +55,7 @@ pub struct Statement<K> {
     pub original: String,
     /// The comments directly above it, without `#` and blanks.
     pub comments: Vec<Word>,
-    /// The last empty line between its continuations, if there is one.
+    /// From the last empty line between its continuations to the end of what is continued, if there is one.
     pub empty_continuation: Option<Span>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::heredoc::{Heredoc, Opening};
 use crate::instruction::command::CommandForm;
-use crate::instruction::mount::MountFlag;
+use crate::instruction::mount_flag::MountFlag;
 use crate::word::Word;
 
 /// `RUN`.

@@ -1,7 +1,9 @@
 //! `COPY` and `ADD`.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Diagnostic;
-use crate::heredoc::Opening;
+use crate::heredoc::{Heredoc, Opening};
 use crate::instruction::{Add, Copy, CopySource};
 use crate::parse::flags::{self, Takes};
 use crate::parse::problem::Problem;
@@ -72,10 +74,14 @@ fn sources_and_destination(node: &Node) -> Result<(Vec<CopySource>, Word), Probl
         let message = "the destination cannot be a heredoc";
         return Err(Diagnostic::error(destination.span, message).into());
     }
-    let source = |word: &Word| {
-        let name = Opening::new(&word.text).map(|opening| opening.name);
-        let heredoc = node.heredocs.iter().find(|heredoc| name.as_ref() == Some(&heredoc.name));
-        heredoc.cloned().map_or_else(|| CopySource::Path(word.clone()), CopySource::Heredoc)
+    // Of two with one name the last one counts, as the first one's file is overwritten.
+    let heredocs: BTreeMap<&str, &Heredoc> =
+        node.heredocs.iter().map(|heredoc| (heredoc.name.as_str(), heredoc)).collect();
+    let source = |word: &Word| match Opening::new(&word.text)
+        .and_then(|opening| heredocs.get(opening.name.as_str()))
+    {
+        Some(heredoc) => CopySource::Heredoc((*heredoc).clone()),
+        None => CopySource::Path(word.clone()),
     };
     Ok((sources.iter().map(source).collect(), destination.clone()))
 }

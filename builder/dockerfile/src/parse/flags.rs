@@ -60,8 +60,8 @@ pub(super) fn read(node: &Node, known: &Known) -> Result<Flags, Problem> {
         else {
             return Err(unknown(node, word, name, known).into());
         };
-        let twice = flags.given.iter().find(|(given, _)| given == known);
-        if let Some((_, before)) = twice.filter(|_| *takes != Takes::Values) {
+        let before = || flags.given.iter().find(|(given, _)| given == known);
+        if let Some((_, before)) = (*takes != Takes::Values).then(before).flatten() {
             let problem = Diagnostic::error(word.span, format!("the flag {name} stands here twice"));
             return Err(problem.with_label(before.span, "first here").into());
         }

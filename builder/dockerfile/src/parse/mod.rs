@@ -29,6 +29,13 @@ pub struct Parsed {
 
 /// Reads a Dockerfile.
 pub fn parse(text: &str) -> Parsed {
+    let (dockerfile, diagnostics) = read(text);
+    let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    Parsed { dockerfile: sound.then_some(dockerfile), diagnostics }
+}
+
+/// Reads a Dockerfile; what is wrong in it is left out.
+pub(crate) fn read(text: &str) -> (Dockerfile, Vec<Diagnostic>) {
     let (tree, diagnostics) = syntax::read(text);
     let mut assembly = Assembly { diagnostics, ..Assembly::default() };
     for node in &tree.nodes {
@@ -43,9 +50,7 @@ pub fn parse(text: &str) -> Parsed {
         );
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    let sound = !diagnostics.iter().any(Diagnostic::is_error);
-    let dockerfile = sound.then_some(Dockerfile { directives: tree.directives, meta_args, stages });
-    Parsed { dockerfile, diagnostics }
+    (Dockerfile { directives: tree.directives, meta_args, stages }, diagnostics)
 }
 
 /// Reads an `ONBUILD` trigger that a base image's config holds. Spans are those of `text`.

@@ -49,7 +49,7 @@ fn node(line: &LogicalLine, piece: Piece<'_>, escape: char, diagnostics: &mut Ve
         span: line.span,
         original: piece.text().to_owned(),
         comments: line.comments.clone(),
-        empty_continuation: line.empty_continuation,
+        empty_continuation: line.empty_continuation.map(|empty| Span::new(empty.start, line.span.end)),
     }
 }
 

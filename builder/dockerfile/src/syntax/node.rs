@@ -32,7 +32,7 @@ pub struct Node {
     pub original: String,
     /// The comments directly above it.
     pub comments: Vec<Word>,
-    /// The last empty line between its continuations.
+    /// From the last empty line between its continuations to the end of what is continued.
     pub empty_continuation: Option<Span>,
 }
 

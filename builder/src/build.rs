@@ -59,34 +59,34 @@ pub enum BuildError {
         source_text: Box<Source>,
     },
     /// An instruction cannot be carried out.
-    #[error("{place}: {refusal}")]
+    #[error("{place}")]
     Instruction {
         /// Which.
-        place: Place,
+        place: Box<Place>,
         /// Why.
         #[source]
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// An image that an instruction needs.
     #[error("{place}: cannot use {reference}")]
     Resolve {
         /// The instruction.
-        place: Place,
+        place: Box<Place>,
         /// The image.
         reference: String,
         /// Why.
         #[source]
-        source: ImageSourceError,
+        source: Box<ImageSourceError>,
     },
     /// A step.
-    #[error("{place}: {source}")]
+    #[error("{place}: {name}")]
     Step {
         /// Its instruction.
-        place: Place,
+        place: Box<Place>,
         /// What it is called in progress.
         name: String,
         /// Why.
-        source: StepError,
+        source: Box<StepError>,
     },
     /// The context.
     #[error(transparent)]
@@ -96,7 +96,7 @@ pub enum BuildError {
     Cache(#[from] CacheError),
     /// The image cannot be written.
     #[error("cannot write the image")]
-    Write(#[from] ImageError),
+    Write(#[source] Box<ImageError>),
     /// What the build uses cannot be kept from the collector.
     #[error("cannot take a lease")]
     Lease(#[from] LeaseError),
@@ -114,7 +114,7 @@ pub fn build(request: &BuildRequest, ports: &Ports<'_>, cancel: &Cancel) -> Resu
     let layers = build.solve(&plan, cancel)?;
     let exporting = progress.begin("exporting to image".to_owned());
     let config = image::config(ports.store, &plan, &layers)?;
-    let image = ports.store.images().write(&config)?;
+    let image = ports.store.images().write(&config).map_err(|source| BuildError::Write(Box::new(source)))?;
     exporting.done();
     Ok(Built { image, epoch: plan.epoch })
 }
@@ -157,8 +157,8 @@ impl Build<'_> {
                 Ok(Lowered::Plan(plan)) => return Ok(*plan),
                 Ok(Lowered::Needs(needs)) => self.resolve(needs, &mut images)?,
                 Err(error) => {
-                    let place = Place::of(self.source, error.span);
-                    return Err(BuildError::Instruction { place, refusal: error.refusal });
+                    let place = self.place(error.span);
+                    return Err(BuildError::Instruction { place, refusal: Box::new(error.refusal) });
                 }
             }
         }
@@ -175,7 +175,7 @@ impl Build<'_> {
                     Ok((request, Arc::new(image)))
                 }
                 Err(source) => {
-                    let place = Place::of(self.source, span);
+                    let (place, source) = (self.place(span), Box::new(source));
                     Err(BuildError::Resolve { place, reference: request.reference.familiar(), source })
                 }
             }
@@ -201,7 +201,9 @@ impl Build<'_> {
         let mut results = solved.map_err(|error| self.failed(plan, error))?;
         kept?;
         let layers = results.remove(0).layers();
-        worker.ensure(&layers.diff_ids).map_err(|error| self.step_failed(plan, plan.target.index(), error))?;
+        worker
+            .ensure(&layers.diff_ids)
+            .map_err(|error| self.step_failed(plan, plan.target.index(), error))?;
         Ok(layers)
     }
 
@@ -214,9 +216,13 @@ impl Build<'_> {
 
     fn step_failed(&self, plan: &Plan, index: usize, source: StepError) -> BuildError {
         let step = &plan.steps[index];
-        let place = Place::of(self.source, step.span);
+        let place = self.place(step.span);
         let name = step.name.clone().unwrap_or_else(|| place.text.clone());
-        BuildError::Step { place, name, source }
+        BuildError::Step { place, name, source: Box::new(source) }
+    }
+
+    fn place(&self, span: Span) -> Box<Place> {
+        Box::new(Place::of(self.source, span))
     }
 }
 

@@ -19,8 +19,8 @@ mod filesystem;
 mod image;
 pub mod lower;
 pub mod op;
-pub mod ports;
 mod place;
+pub mod ports;
 mod progress;
 mod request;
 mod select;
@@ -31,10 +31,12 @@ pub use build::{BuildError, Built, Ports, build};
 pub use context::ContextError;
 pub use copy::{CopyError, TargetError, UnpackArchiveError};
 pub use exec::RunError;
+pub use place::Place;
+pub use ports::{
+    Event, Events, ExecError, ExecOutcome, ExecStep, Executor, ImageSource, ImageSourceError, OutputSink,
+};
+pub use request::{BuildRequest, CacheUse, DockerfileSource, NamedContext, Network, PullPolicy, Secret};
 pub use select::SelectError;
 pub use tree::TreeError;
-pub use worker::StepError;
-pub use place::Place;
-pub use ports::{Event, Events, ExecError, ExecOutcome, ExecStep, Executor, ImageSource, ImageSourceError, OutputSink};
-pub use request::{BuildRequest, CacheUse, DockerfileSource, NamedContext, Network, PullPolicy, Secret};
 pub use tug_solver::Cancel;
+pub use worker::StepError;

@@ -135,7 +135,9 @@ pub(crate) fn content_key(tree: &dyn Tree, op: &CopyOp) -> Result<Key, SelectErr
         if is_dir(&source.entry) {
             let items = walk(tree, op, &source)?;
             key.number(items.len() as u64);
-            entries.extend(items.into_iter().map(|item| (item.path.into_os_string().as_bytes().to_vec(), item.entry)));
+            entries.extend(
+                items.into_iter().map(|item| (item.path.into_os_string().as_bytes().to_vec(), item.entry)),
+            );
         } else {
             entries.push((Vec::new(), source.entry));
         }
@@ -173,8 +175,8 @@ fn metadata(key: &mut KeyBuilder, tree: &dyn Tree, entry: &Entry) -> Result<(), 
         }
     };
     key.number(u64::from(uid)).number(u64::from(gid));
-    for (name, value) in tree.xattrs(entry)? {
-        key.bytes(name.as_bytes()).bytes(&value);
+    for xattr in tree.xattrs(entry)? {
+        key.bytes(xattr.name.as_bytes()).bytes(&xattr.value);
     }
     Ok(())
 }

@@ -131,9 +131,9 @@ impl<'a> Worker<'a> {
         let base = inputs[0].layers();
         self.ensure(&base.diff_ids)?;
         let layer = match inputs.get(1) {
-            Some(from) => self.with_tree(from, |tree| {
-                Ok(copy::run(self.ports.store, op, &base.diff_ids, Some(tree))?)
-            })?,
+            Some(from) => {
+                self.with_tree(from, |tree| Ok(copy::run(self.ports.store, op, &base.diff_ids, Some(tree))?))?
+            }
             None => copy::run(self.ports.store, op, &base.diff_ids, None)?,
         };
         Ok(self.grown(&base, layer))

@@ -4,14 +4,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::command::Command;
 use crate::exit::Exit;
 
 /// Build, push, pull and run container images: no daemon, no root needed
 #[derive(Debug, Parser)]
-#[command(name = "tug", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(
+    name = "tug",
+    version,
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    max_term_width = 110
+)]
 #[command(subcommand_required = true, arg_required_else_help = true, propagate_version = false)]
 pub(crate) struct Cli {
     /// Directory of the store [default: $TUG_ROOT, else /var/lib/tug for root, $XDG_DATA_HOME/tug for a user]
@@ -20,6 +26,9 @@ pub(crate) struct Cli {
     /// Show all that is known about a failure
     #[arg(short = 'D', long, global = true, help_heading = "Global options")]
     pub(crate) debug: bool,
+    /// Print the version
+    #[arg(short = 'v', long, action = ArgAction::Version, help_heading = "Global options")]
+    version: Option<bool>,
     /// The verb.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -60,10 +69,23 @@ fn command() -> clap::Command {
     let template = format!(
         "{{about}}\n\n{{usage-heading}} tug [OPTIONS] COMMAND\n\n{overview}Options:\n{{options}}{{after-help}}"
     );
-    command
+    with_short_help(command)
         .help_template(template)
         .after_help("`tug COMMAND --help` says more about a command.")
         .subcommand_value_name("COMMAND")
+}
+
+/// `--help` everywhere, one line an option; `-h` too, where it means nothing else.
+fn with_short_help(command: clap::Command) -> clap::Command {
+    let taken = command.get_arguments().any(|argument| argument.get_short() == Some('h'));
+    let help = Arg::new("help").long("help").action(ArgAction::HelpShort).help("Print this help");
+    let help = if taken { help } else { help.short('h') };
+    let mut command = command.disable_help_flag(true).arg(help.help_heading("Global options"));
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs {
+        command = command.mut_subcommand(verb, with_short_help);
+    }
+    command
 }
 
 /// Docker takes `--flag=true` and `--flag=false` for any switch: the arguments without that value, when the error

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use tug_registry::RequestError;
+
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 
@@ -81,6 +83,9 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut at = Some(error);
     let mut depth = 0;
     while let Some(cause) = at.filter(|_| depth < DEPTH_MAX) {
+        if let Some(hint) = cause.downcast_ref::<RequestError>().and_then(RequestError::hint) {
+            return vec![hint];
+        }
         if let Some(hint) = cause.downcast_ref::<io::Error>().and_then(io_hint) {
             return vec![hint.to_owned()];
         }

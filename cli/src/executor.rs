@@ -4,22 +4,25 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pipe::PipeFlags;
 use tug_builder::ports::{
-    Access, ExecError, ExecMountSource, ExecOutcome, ExecStep, Executor, HostFiles, OutputSink, Security, Stream,
+    Access, ExecError, ExecMountSource, ExecOutcome, ExecStep, Executor, HostFiles, OutputSink, Security,
+    Stream,
 };
 use tug_builder::{Cancel, Network};
 use tug_runner::default::{self, Builder, User};
-use tug_runner::spec::{PosixRlimit, Spec};
+use tug_runner::spec::{PosixRlimitBuilder, PosixRlimitType, Spec};
 use tug_runner::{Bundle, Rootfs, RunError, Runtime, Stdio};
 
 use crate::container::{capability, host_files};
 
 /// Runs build steps in containers.
 pub(crate) struct Sandbox {
-    runtime: Runtime,
+    /// Made when the first step runs: most builds run none.
+    runtime: OnceLock<Runtime>,
     scratch: PathBuf,
 }
 
@@ -52,8 +55,18 @@ enum StartError {
 
 impl Sandbox {
     /// An executor that keeps its own small files in `scratch`.
-    pub(crate) fn new(scratch: PathBuf) -> Result<Sandbox, RunError> {
-        Ok(Sandbox { runtime: Runtime::new(Path::new("/proc/self/exe"))?, scratch })
+    pub(crate) fn new(scratch: PathBuf) -> Sandbox {
+        Sandbox { runtime: OnceLock::new(), scratch }
+    }
+
+    fn runtime(&self) -> Result<&Runtime, RunError> {
+        match self.runtime.get() {
+            Some(runtime) => Ok(runtime),
+            None => {
+                let runtime = Runtime::new(Path::new("/proc/self/exe"))?;
+                Ok(self.runtime.get_or_init(|| runtime))
+            }
+        }
     }
 
     fn run(
@@ -69,7 +82,8 @@ impl Sandbox {
         let piped = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| StartError::Output(e.into()));
         let ((out, stdout), (err, stderr)) = (piped()?, piped()?);
         let stop = tug_runner::Cancel::new();
-        let container = self.runtime.start(&bundle, Stdio::Piped { stdin: None, stdout, stderr }, &stop)?;
+        let container =
+            self.runtime()?.start(&bundle, Stdio::Piped { stdin: None, stdout, stderr }, &stop)?;
         let streams = [(Stream::Stdout, out), (Stream::Stderr, err)];
         forward(streams, output, || {
             if cancel.is_set() {
@@ -101,16 +115,14 @@ impl Executor for Sandbox {
 }
 
 /// Hands on what comes until both streams end; calls `check` now and then.
-fn forward(
-    streams: [(Stream, OwnedFd); 2],
-    output: &dyn OutputSink,
-    check: impl Fn(),
-) -> io::Result<()> {
-    let mut open: Vec<(Stream, File)> = streams.into_iter().map(|(stream, fd)| (stream, File::from(fd))).collect();
+fn forward(streams: [(Stream, OwnedFd); 2], output: &dyn OutputSink, check: impl Fn()) -> io::Result<()> {
+    let mut open: Vec<(Stream, File)> =
+        streams.into_iter().map(|(stream, fd)| (stream, File::from(fd))).collect();
     let mut buffer = vec![0; BUFFER];
     while !open.is_empty() {
         check();
-        let mut polled: Vec<PollFd<'_>> = open.iter().map(|(_, file)| PollFd::new(file, PollFlags::IN)).collect();
+        let mut polled: Vec<PollFd<'_>> =
+            open.iter().map(|(_, file)| PollFd::new(file, PollFlags::IN)).collect();
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, Some(&PAUSE)))?;
         let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
         for at in (0..ready.len()).rev().filter(|at| ready[*at]) {
@@ -140,7 +152,10 @@ fn rootfs(step: &ExecStep) -> Rootfs {
 fn spec(step: &ExecStep, files: &Path) -> Result<Spec, StartError> {
     let mut env = step.env.clone();
     if !env.iter().any(|pair| pair.starts_with("HOME=")) {
-        env.push(format!("HOME={}", step.user.home.as_deref().filter(|home| !home.is_empty()).unwrap_or("/")));
+        env.push(format!(
+            "HOME={}",
+            step.user.home.as_deref().filter(|home| !home.is_empty()).unwrap_or("/")
+        ));
     }
     let user = &step.user;
     let mut builder = Builder::new(step.args.iter().cloned())
@@ -180,9 +195,10 @@ fn spec(step: &ExecStep, files: &Path) -> Result<Spec, StartError> {
 fn set_limits(spec: &mut Spec, ulimits: &[(String, u64, u64)]) -> Result<(), StartError> {
     let mut limits = Vec::new();
     for (name, soft, hard) in ulimits {
-        let kind = format!("RLIMIT_{}", name.to_ascii_uppercase()).parse();
-        let mut limit = PosixRlimit::default();
-        limit.set_typ(kind.map_err(|_| StartError::Limit(name.clone()))?).set_soft(*soft).set_hard(*hard);
+        let unknown = |_| StartError::Limit(name.clone());
+        let kind: PosixRlimitType = format!("RLIMIT_{}", name.to_ascii_uppercase()).parse().map_err(unknown)?;
+        let limit = PosixRlimitBuilder::default().typ(kind).soft(*soft).hard(*hard).build();
+        let limit = limit.map_err(|_| StartError::Limit(name.clone()))?;
         limits.push(limit);
     }
     if let Some(process) = spec.process_mut().as_mut().filter(|_| !limits.is_empty()) {

@@ -4,15 +4,24 @@ mod archive;
 mod cli;
 mod command;
 mod command_error;
+mod container;
 mod context;
 mod diagnostic;
+mod executor;
 mod exit;
 mod format;
 mod glob;
+mod image_source;
 mod listing;
+mod progress;
+mod registries;
+mod screen;
+mod signals;
 mod table;
 mod template;
+mod terminal;
 mod timestamp;
+mod transfers;
 mod units;
 
 use std::process::ExitCode;
@@ -21,6 +30,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    tug_runner::helper_entry();
     let cli = match cli::parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(exit) => return exit.into(),

@@ -11,12 +11,16 @@ use crate::diagnostic::Diagnostic;
 
 /// A client with the person's credentials and the environment's proxies.
 pub(crate) fn client(context: &Context) -> Result<Client, CommandError> {
+    Ok(Client::new(options(context))?)
+}
+
+/// What such a client is told.
+pub(crate) fn options(context: &Context) -> Options {
     let credentials = match credential_file(context) {
         Ok(file) => Credentials::File(file),
         Err(_) => Credentials::Anonymous,
     };
-    let options = Options { credentials, insecure: insecure(context), proxies: proxies(context), ..Options::default() };
-    Ok(Client::new(options)?)
+    Options { credentials, insecure: insecure(context), proxies: proxies(context), ..Options::default() }
 }
 
 /// Docker's `config.json`.
@@ -24,7 +28,8 @@ pub(crate) fn credential_file(context: &Context) -> Result<CredentialFile, Comma
     match context.docker_config_dir() {
         Some(directory) => Ok(CredentialFile::at(directory.join("config.json"))),
         None => {
-            let told = Diagnostic::new("there is no place for credentials: neither HOME nor DOCKER_CONFIG is set");
+            let told =
+                Diagnostic::new("there is no place for credentials: neither HOME nor DOCKER_CONFIG is set");
             Err(told.into())
         }
     }

@@ -45,7 +45,8 @@ impl Tie {
     /// Gives the container's terminal the size of the person's.
     pub(crate) fn resize(&self) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(terminal), Ok((rows, columns))) = (&state.terminal, terminal::window_size(io::stdout())) {
+        if let (Some(terminal), Ok((rows, columns))) = (&state.terminal, terminal::window_size(io::stdout()))
+        {
             // A container that has ended needs no size.
             let _ = terminal.resize(rows, columns);
         }

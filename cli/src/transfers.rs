@@ -97,7 +97,8 @@ impl Progress for Transfers {
                 if moving || before == Some(transfer.state) {
                     return;
                 }
-                let line = format!("{}: {}\n", transfer.digest.short(), words(self.direction, transfer.state));
+                let line =
+                    format!("{}: {}\n", transfer.digest.short(), words(self.direction, transfer.state));
                 let _ = match self.shown {
                     Shown::ErrorLines => io::stderr().lock().write_all(line.as_bytes()),
                     _ => io::stdout().lock().write_all(line.as_bytes()),
@@ -112,7 +113,9 @@ fn words(direction: Direction, state: TransferState) -> String {
         (TransferState::Waiting, _) => "Waiting".to_owned(),
         (TransferState::Exists, Direction::Pull) => "Already exists".to_owned(),
         (TransferState::Exists, Direction::Push) => "Layer already exists".to_owned(),
-        (TransferState::Bytes { done, total }, Direction::Pull) => format!("Downloading {}", bar(done, total)),
+        (TransferState::Bytes { done, total }, Direction::Pull) => {
+            format!("Downloading {}", bar(done, total))
+        }
         (TransferState::Bytes { done, total }, Direction::Push) => format!("Pushing {}", bar(done, total)),
         (TransferState::Retrying, _) => "Retrying".to_owned(),
         (TransferState::Mounted, _) => "Mounted from another repository".to_owned(),

@@ -18,7 +18,7 @@ use tug_store::cache::CacheError;
 use tug_store::view::{Entry, EntryKind, Links};
 
 use crate::context::stamps::Stamps;
-use crate::tree::{Resolved, Seen, Tree, TreeError, content_digest, resolve};
+use crate::tree::{Resolved, Seen, Tree, TreeError, Xattr, content_digest, resolve};
 
 /// A directory that people edit.
 pub(crate) struct Context {
@@ -66,7 +66,7 @@ pub enum ContextError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: CacheError,
+        source: Box<CacheError>,
     },
 }
 
@@ -81,16 +81,16 @@ impl Context {
             Some(bytes) => tug_dockerfile::ignore::read(&String::from_utf8_lossy(bytes)),
             None => own_patterns(&path)?,
         };
-        let ignore = Matcher::new(&patterns)
-            .map_err(|source| ContextError::Ignore { path: path.clone(), source })?;
+        let ignore =
+            Matcher::new(&patterns).map_err(|source| ContextError::Ignore { path: path.clone(), source })?;
         let stamps = Stamps::load(store, &path)
-            .map_err(|source| ContextError::Stamps { path: path.clone(), source })?;
+            .map_err(|source| ContextError::Stamps { path: path.clone(), source: Box::new(source) })?;
         Ok(Context { root, path, ignore, stamps })
     }
 
     /// Keeps the digests for next time.
     pub(crate) fn keep_stamps(&self, store: &Store) -> Result<(), ContextError> {
-        let failed = |source| ContextError::Stamps { path: self.path.clone(), source };
+        let failed = |source| ContextError::Stamps { path: self.path.clone(), source: Box::new(source) };
         self.stamps.keep(store).map_err(failed)
     }
 
@@ -122,8 +122,14 @@ impl Context {
     fn open_beneath(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, TreeError> {
         let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(&self.root, at, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
-            .map_err(|errno| TreeError::read(path, errno))
+        rustix::fs::openat2(
+            &self.root,
+            at,
+            flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+            Mode::empty(),
+            resolve,
+        )
+        .map_err(|errno| TreeError::read(path, errno))
     }
 
     fn stat(&self, path: &Path) -> Result<Option<(OwnedFd, Stat)>, TreeError> {
@@ -193,7 +199,7 @@ impl Tree for Context {
     }
 
     /// A working directory's attributes are this machine's business, and would make other layers elsewhere.
-    fn xattrs(&self, _: &Entry) -> Result<Vec<(OsString, Vec<u8>)>, TreeError> {
+    fn xattrs(&self, _: &Entry) -> Result<Vec<Xattr>, TreeError> {
         Ok(Vec::new())
     }
 
@@ -239,19 +245,18 @@ fn names(directory: impl AsFd, path: &Path) -> Result<Vec<OsString>, TreeError> 
 }
 
 fn stat_at(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<Stat, TreeError> {
-    rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| TreeError::read(path, errno))
+    rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|errno| TreeError::read(path, errno))
 }
 
 fn read_link(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<PathBuf, TreeError> {
     use std::os::unix::ffi::OsStringExt;
-    let target = rustix::fs::readlinkat(directory, name, Vec::new()).map_err(|errno| TreeError::read(path, errno))?;
+    let target =
+        rustix::fs::readlinkat(directory, name, Vec::new()).map_err(|errno| TreeError::read(path, errno))?;
     Ok(OsString::from_vec(target.into_bytes()).into())
 }
 
-fn kind(
-    stat: &Stat,
-    link: impl FnOnce() -> Result<PathBuf, TreeError>,
-) -> Result<EntryKind, TreeError> {
+fn kind(stat: &Stat, link: impl FnOnce() -> Result<PathBuf, TreeError>) -> Result<EntryKind, TreeError> {
     use rustix::fs::FileType;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => EntryKind::File,

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Stat;
-use tug_oci::user::{UserError, resolve_owner};
 use tug_oci::DiffId;
+use tug_oci::user::{UserError, resolve_owner};
 use tug_store::Store;
 use tug_store::layer::{CommitError, Settle};
 use tug_store::snapshot::PrepareError;
@@ -290,8 +290,7 @@ pub(crate) fn read_text(tree: Option<&LayerTree>, path: &str) -> Result<String, 
 
 fn owner(text: &str, tree: Option<&LayerTree>) -> Result<(u32, u32), CopyError> {
     let (passwd, group) = (read_text(tree, "etc/passwd")?, read_text(tree, "etc/group")?);
-    resolve_owner(text, &passwd, &group)
-        .map_err(|source| CopyError::Owner { text: text.to_owned(), source })
+    resolve_owner(text, &passwd, &group).map_err(|source| CopyError::Owner { text: text.to_owned(), source })
 }
 
 fn user(text: &str, tree: Option<&LayerTree>) -> Result<(u32, u32), CopyError> {

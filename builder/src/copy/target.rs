@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, RawMode, ResolveFlags, Stat, Timespec, Timestamps, Uid, UTIME_OMIT, XattrFlags,
+    AtFlags, FileType, Gid, Mode, OFlags, RawMode, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid,
+    XattrFlags,
 };
 use rustix::io::Errno;
 use tug_store::view::{EntryKind, Links};
 
 use crate::copy::{Changed, content, modified};
-use crate::tree::{Resolved, Seen, Tree, TreeError, resolve};
+use crate::tree::{Resolved, Seen, Tree, TreeError, Xattr, resolve};
 
 /// Mode and owner of what is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +88,13 @@ impl<'a> Target<'a> {
     pub(super) fn open(root: &Path, below: Option<&'a dyn Tree>) -> Result<Target<'a>, TargetError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(root, flags, Mode::empty()).map_err(|errno| wrong(root, errno))?;
-        let mut target =
-            Target { root: fd, below, directories: HashMap::new(), links: HashMap::new(), changed: Changed::Nothing };
+        let mut target = Target {
+            root: fd,
+            below,
+            directories: HashMap::new(),
+            links: HashMap::new(),
+            changed: Changed::Nothing,
+        };
         let mut top = Directory { merged: below.is_some(), modified: None };
         if let Some(tree) = below
             && let Some(entry) = tree.lookup(Path::new(""), Links::Keep)?
@@ -313,13 +319,14 @@ impl<'a> Target<'a> {
     }
 
     /// Extended attributes of a file or directory that was put.
-    pub(super) fn put_xattrs(&self, path: &Path, xattrs: &[(OsString, Vec<u8>)]) -> Result<(), TargetError> {
+    pub(super) fn put_xattrs(&self, path: &Path, xattrs: &[Xattr]) -> Result<(), TargetError> {
         if xattrs.is_empty() {
             return Ok(());
         }
         let fd = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| wrong(path, errno))?;
-        for (name, value) in xattrs {
-            rustix::fs::fsetxattr(&fd, name, value, XattrFlags::empty()).map_err(|errno| wrong(path, errno))?;
+        for Xattr { name, value } in xattrs {
+            rustix::fs::fsetxattr(&fd, name, value, XattrFlags::empty())
+                .map_err(|errno| wrong(path, errno))?;
         }
         Ok(())
     }
@@ -367,7 +374,8 @@ impl<'a> Target<'a> {
     }
 
     fn below_at(&self, path: &Path) -> Result<Option<tug_store::view::Entry>, TreeError> {
-        let parent_is_new = path.parent().and_then(|parent| self.directories.get(parent)).is_some_and(|dir| !dir.merged);
+        let parent_is_new =
+            path.parent().and_then(|parent| self.directories.get(parent)).is_some_and(|dir| !dir.merged);
         match self.below {
             Some(tree) if !parent_is_new => tree.lookup(path, Links::Keep),
             _ => Ok(None),
@@ -400,19 +408,27 @@ impl<'a> Target<'a> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mode = Mode::from_raw_mode(0o600);
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let fd = rustix::fs::openat2(&self.root, path, flags, mode, resolve).map_err(|errno| wrong(path, errno))?;
+        let fd = rustix::fs::openat2(&self.root, path, flags, mode, resolve)
+            .map_err(|errno| wrong(path, errno))?;
         Ok(File::from(fd))
     }
 
     fn create_directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), TargetError> {
         self.changed = Changed::Something;
-        rustix::fs::mkdirat(&self.root, path, Mode::from_raw_mode(0o700)).map_err(|errno| wrong(path, errno))?;
+        rustix::fs::mkdirat(&self.root, path, Mode::from_raw_mode(0o700))
+            .map_err(|errno| wrong(path, errno))?;
         self.set(path, attributes)
     }
 
     fn open_at(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        rustix::fs::openat2(&self.root, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
+        rustix::fs::openat2(
+            &self.root,
+            path,
+            flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+            Mode::empty(),
+            resolve,
+        )
     }
 
     /// Sets owner, then mode, which an owner's change may cut.
@@ -420,7 +436,12 @@ impl<'a> Target<'a> {
         let (uid, gid) = owner(attributes);
         rustix::fs::chownat(&self.root, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
             .and_then(|()| {
-                rustix::fs::chmodat(&self.root, path, Mode::from_raw_mode(attributes.mode as RawMode), AtFlags::empty())
+                rustix::fs::chmodat(
+                    &self.root,
+                    path,
+                    Mode::from_raw_mode(attributes.mode as RawMode),
+                    AtFlags::empty(),
+                )
             })
             .map_err(|errno| wrong(path, errno))
     }
@@ -438,10 +459,7 @@ fn set_open(file: &File, attributes: &Attributes, modified: Option<Timespec>) ->
 }
 
 fn times(modified: Timespec) -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: modified,
-    }
+    Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: modified }
 }
 
 fn owner(attributes: &Attributes) -> (Option<Uid>, Option<Gid>) {

@@ -1,5 +1,6 @@
 //! Archives that `ADD` unpacks: tar, plain or packed with gzip or zstd.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,7 @@ use tar::{Archive, Entry, EntryType};
 use tug_store::view::Links;
 
 use crate::copy::target::{Attributes, Target, TargetError};
-use crate::tree::relative;
+use crate::tree::{Xattr, relative};
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -97,10 +98,14 @@ fn put(
     let name = relative(&member.path()?);
     let header = member.header();
     let kind = header.entry_type();
-    let modified = Timespec { tv_sec: i64::try_from(header.mtime()?).unwrap_or_default(), tv_nsec: 0 };
+    let old = header.as_old();
+    let seconds = number(&old.mtime, header.mtime())?;
+    let modified = Timespec { tv_sec: i64::try_from(seconds).unwrap_or_default(), tv_nsec: 0 };
     let id = |id: u64| u32::try_from(id).unwrap_or_default();
-    let (uid, gid) = owner.unwrap_or((id(header.uid()?), id(header.gid()?)));
-    let attributes = Attributes { mode: header.mode()? & 0o7777, uid, gid };
+    let (uid, gid) =
+        owner.unwrap_or((id(number(&old.uid, header.uid())?), id(number(&old.gid, header.gid())?)));
+    let attributes =
+        Attributes { mode: id(number(&old.mode, header.mode().map(u64::from))?) & 0o7777, uid, gid };
     let (Some(parent), Some(last)) = (name.parent(), name.file_name()) else {
         return Ok(());
     };
@@ -134,7 +139,8 @@ fn put(
         }
         EntryType::Char | EntryType::Block | EntryType::Fifo => {
             let number = |part: io::Result<Option<u32>>| part.map(Option::unwrap_or_default);
-            let device = makedev(number(member.header().device_major())?, number(member.header().device_minor())?);
+            let device =
+                makedev(number(member.header().device_major())?, number(member.header().device_minor())?);
             let kind = match kind {
                 EntryType::Char => FileType::CharacterDevice,
                 EntryType::Block => FileType::BlockDevice,
@@ -146,6 +152,11 @@ fn put(
         _ => return Err(UnpackArchiveError::Kind { path: name }),
     }
     put_xattrs(&mut member, target, &path)
+}
+
+/// A number of a header; a field of nothing but NULs stands for zero.
+fn number(field: &[u8], read: io::Result<u64>) -> io::Result<u64> {
+    if field.iter().all(|byte| *byte == 0) { Ok(0) } else { read }
 }
 
 fn link_name(member: &Entry<'_, Box<dyn Read>>) -> Result<PathBuf, io::Error> {
@@ -162,7 +173,8 @@ fn put_xattrs(
         for extension in extensions {
             let extension = extension?;
             if let Some(name) = extension.key_bytes().strip_prefix(XATTR.as_bytes()) {
-                xattrs.push((std::ffi::OsStr::from_bytes(name).to_owned(), extension.value_bytes().to_vec()));
+                let name = OsStr::from_bytes(name).to_owned();
+                xattrs.push(Xattr { name, value: extension.value_bytes().to_vec() });
             }
         }
     }
@@ -193,7 +205,8 @@ fn is_header(block: &[u8]) -> bool {
     let Ok(wanted) = u32::from_str_radix(&digits, 8) else {
         return false;
     };
-    let summed = |at: usize, byte: u8| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(byte) };
+    let summed =
+        |at: usize, byte: u8| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(byte) };
     wanted == header.iter().enumerate().map(|(at, byte)| summed(at, *byte)).sum::<u32>()
 }
 

@@ -13,7 +13,8 @@ pub(super) fn env(pass: &Pass<'_>, state: &mut StageState, pairs: &[Pair]) -> Re
         state.variables.set(name, value);
         let pair = format!("{name}={value}");
         let env = &mut state.container().env;
-        match env.iter_mut().find(|old| old.split_once('=').map_or(old.as_str(), |(known, _)| known) == name) {
+        match env.iter_mut().find(|old| old.split_once('=').map_or(old.as_str(), |(known, _)| known) == name)
+        {
             Some(old) => *old = pair,
             None => env.push(pair),
         }

@@ -110,7 +110,8 @@ impl<'a> Pass<'a> {
         let mut frame = self.frame(index, stage);
         let (mut state, base_name) = self.base(&mut frame, stage)?;
         let triggers = triggers(&mut state, stage.from.span)?;
-        frame.total += triggers.iter().chain(&stage.instructions).filter(|each| makes_step(&each.kind)).count();
+        frame.total +=
+            triggers.iter().chain(&stage.instructions).filter(|each| makes_step(&each.kind)).count();
         if let Some(base_name) = base_name {
             let name = frame.name(&format!("FROM {base_name}"));
             self.rename(state.vertex, name);
@@ -166,13 +167,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Adds a vertex. `name` is what a person sees.
-    pub(super) fn add(
-        &mut self,
-        op: Op,
-        inputs: Vec<VertexId>,
-        reuse: Reuse,
-        step: PlannedStep,
-    ) -> VertexId {
+    pub(super) fn add(&mut self, op: Op, inputs: Vec<VertexId>, reuse: Reuse, step: PlannedStep) -> VertexId {
         let id = self.graph.add(op, inputs, reuse);
         if id.index() == self.steps.len() {
             self.steps.push(step);

@@ -15,7 +15,6 @@ pub struct LowerError {
     /// The instruction, or the word in it.
     pub span: Span,
     /// Why.
-    #[source]
     pub refusal: Refusal,
 }
 
@@ -77,7 +76,9 @@ pub enum Refusal {
         index: usize,
     },
     /// A variable where none can be.
-    #[error("variables are not expanded in {what}; name a stage with FROM, which can hold global ARGs, and use that")]
+    #[error(
+        "variables are not expanded in {what}; name a stage with FROM, which can hold global ARGs, and use that"
+    )]
     FromVariable {
         /// The flag.
         what: &'static str,

@@ -2,7 +2,7 @@
 
 use tug_dockerfile::expand;
 use tug_dockerfile::instruction::{Mount, MountFlag, MountKind, NetworkMode, Run, RunBody, SecurityMode};
-use tug_solver::VertexId;
+use tug_solver::{Reuse, VertexId};
 
 use crate::lower::HistoryItem;
 use crate::lower::pass::{At, Pass, Stop};
@@ -10,7 +10,7 @@ use crate::lower::refusal::Refusal;
 use crate::lower::scope::is_proxy;
 use crate::lower::stage::clean;
 use crate::op::{
-    CacheMount, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack,
+    CacheMount, CacheStart, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack,
 };
 use crate::ports::Security;
 use crate::request::Network;
@@ -97,8 +97,12 @@ impl Pass<'_> {
             let seen = at.state.variables.value(name).map(str::to_owned);
             seen.or_else(|| declared.clone()).unwrap_or_default()
         };
-        let seen: Vec<String> =
-            at.state.args.iter().map(|(name, declared)| format!("{name}={}", value(name, declared))).collect();
+        let seen: Vec<String> = at
+            .state
+            .args
+            .iter()
+            .map(|(name, declared)| format!("{name}={}", value(name, declared)))
+            .collect();
         let mut words = Vec::new();
         if !seen.is_empty() {
             words.push(format!("|{}", seen.len()));
@@ -168,12 +172,17 @@ impl Pass<'_> {
                     sharing: *sharing,
                     ownership: *ownership,
                     read_only,
+                    start: match at.frame.reuse {
+                        Reuse::Allowed => CacheStart::Kept,
+                        Reuse::Refused => CacheStart::Empty,
+                    },
                 })
             }
             MountKind::Tmpfs { size } => OpMountSource::Tmpfs { size: *size },
             MountKind::Secret { env, required, ownership, .. } => {
                 let id = secret_id(mount).unwrap_or_default();
-                let variable = env.as_ref().map(|name| if name.is_empty() { id.clone() } else { name.clone() });
+                let variable =
+                    env.as_ref().map(|name| if name.is_empty() { id.clone() } else { name.clone() });
                 let target = match (variable, &mount.target) {
                     (Some(variable), None) => SecretTarget::Variable(variable),
                     (Some(variable), Some(_)) => SecretTarget::Both(*ownership, variable),

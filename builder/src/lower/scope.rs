@@ -125,7 +125,12 @@ fn epoch(variables: &Variables, request: &BuildRequest) -> Result<Option<i64>, R
 
 fn target_name(dockerfile: &Dockerfile, request: &BuildRequest) -> String {
     let last = || dockerfile.stages.last().and_then(|stage| stage.from.kind.name());
-    request.target.as_ref().map(|target| target.to_lowercase()).or_else(last).unwrap_or_else(|| "default".into())
+    request
+        .target
+        .as_ref()
+        .map(|target| target.to_lowercase())
+        .or_else(last)
+        .unwrap_or_else(|| "default".into())
 }
 
 fn set_platform(variables: &mut Variables, prefix: &str, platform: &Platform) {

@@ -45,7 +45,10 @@ fn froms(stage: &Stage) -> impl Iterator<Item = &str> {
             InstructionKind::Copy(copy) => copy.from.iter().map(Word::as_str).collect(),
             InstructionKind::Run(run) => {
                 let fields = run.mounts.iter().flat_map(|mount| &mount.fields);
-                fields.filter(|field| field.key == "from").filter_map(|field| field.value.as_deref()).collect()
+                fields
+                    .filter(|field| field.key == "from")
+                    .filter_map(|field| field.value.as_deref())
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -96,12 +99,7 @@ impl Pass<'_> {
     }
 
     /// The files that `name` (of `--from`) stands for.
-    pub(super) fn files_of(
-        &mut self,
-        frame: &StageFrame,
-        name: &str,
-        span: Span,
-    ) -> Result<VertexId, Stop> {
+    pub(super) fn files_of(&mut self, frame: &StageFrame, name: &str, span: Span) -> Result<VertexId, Stop> {
         if let Some(context) = self.named_context(name) {
             return self.context_files(name, &context, span);
         }
@@ -188,12 +186,7 @@ impl Pass<'_> {
         }
     }
 
-    fn context_files(
-        &mut self,
-        name: &str,
-        context: &NamedContext,
-        span: Span,
-    ) -> Result<VertexId, Stop> {
+    fn context_files(&mut self, name: &str, context: &NamedContext, span: Span) -> Result<VertexId, Stop> {
         match context {
             NamedContext::Scratch => Ok(self.scratch(span)),
             NamedContext::Directory(_) => Ok(self.context(name, span)),

@@ -9,7 +9,7 @@ use rustix::fd::OwnedFd;
 use tug_oci::{Digest, Digester};
 use tug_store::view::{Entry, Links, View};
 
-use crate::tree::{Tree, TreeError, relative};
+use crate::tree::{Tree, TreeError, Xattr, relative};
 
 /// A stack of layers.
 pub(crate) struct LayerTree(pub(crate) View);
@@ -34,8 +34,9 @@ impl Tree for LayerTree {
         Ok(self.0.open(file)?)
     }
 
-    fn xattrs(&self, entry: &Entry) -> Result<Vec<(OsString, Vec<u8>)>, TreeError> {
-        Ok(self.0.xattrs(entry)?)
+    fn xattrs(&self, entry: &Entry) -> Result<Vec<Xattr>, TreeError> {
+        let xattrs = self.0.xattrs(entry)?.into_iter();
+        Ok(xattrs.map(|(name, value)| Xattr { name, value }).collect())
     }
 
     fn digest(&self, file: &Entry) -> Result<Digest, TreeError> {

@@ -26,13 +26,20 @@ pub(crate) trait Tree: Sync {
     fn open(&self, file: &Entry) -> Result<OwnedFd, TreeError>;
 
     /// Extended attributes, sorted.
-    fn xattrs(&self, entry: &Entry) -> Result<Vec<(OsString, Vec<u8>)>, TreeError>;
+    fn xattrs(&self, entry: &Entry) -> Result<Vec<Xattr>, TreeError>;
 
     /// The digest of a regular file's content.
     fn digest(&self, file: &Entry) -> Result<Digest, TreeError>;
 
     /// Whose the entry is, when it is copied.
     fn owner(&self, entry: &Entry) -> (u32, u32);
+}
+
+/// An extended attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Xattr {
+    pub(crate) name: OsString,
+    pub(crate) value: Vec<u8>,
 }
 
 /// Why a tree cannot be read.

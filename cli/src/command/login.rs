@@ -58,7 +58,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     if let Kept::File(path) = kept {
         let warning = context.stderr_colors().paint(Style::Warning, "WARNING!");
         let advice = "a credential helper (`credsStore`) would keep them encrypted";
-        context.note(&format!("{warning} Credentials are kept unencrypted in {}; {advice}.\n", path.display()));
+        context
+            .note(&format!("{warning} Credentials are kept unencrypted in {}; {advice}.\n", path.display()));
     }
     context.line("Login Succeeded")?;
     Ok(Exit::SUCCESS)
@@ -83,7 +84,8 @@ enum Echo {
 
 fn ask(context: &Context, prompt: &str, echo: Echo) -> Result<String, CommandError> {
     if !io::stdin().is_terminal() {
-        let told = Diagnostic::new("cannot ask for user name and password: the standard input is no terminal");
+        let told =
+            Diagnostic::new("cannot ask for user name and password: the standard input is no terminal");
         return Err(told.hint("give -u USER and --password-stdin").into());
     }
     context.print(prompt)?;

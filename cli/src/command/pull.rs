@@ -14,9 +14,11 @@ use crate::transfers::{Direction, Shown, Transfers};
 
 /// Fetch an image from a registry
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  tug pull registry.example.com/team/app:1\n  tug pull --platform linux/arm64 alpine\n\n\
+#[command(
+    after_help = "Examples:\n  tug pull registry.example.com/team/app:1\n  tug pull --platform linux/arm64 alpine\n\n\
     Registries on this machine, and those that TUG_INSECURE_REGISTRIES lists (host[:port],…), are also spoken to\n\
-    without TLS.")]
+    without TLS."
+)]
 pub(crate) struct Args {
     /// What to fetch; without tag and digest, `latest`
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]

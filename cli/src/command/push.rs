@@ -42,7 +42,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     if !pull::has_tag(&args.name) {
         context.line("Using default tag: latest")?;
     }
-    context.line(format!("The push refers to repository [{}/{}]", reference.registry(), reference.repository()))?;
+    context.line(format!(
+        "The push refers to repository [{}/{}]",
+        reference.registry(),
+        reference.repository()
+    ))?;
     let shown = if io::stdout().is_terminal() { Shown::Redrawn } else { Shown::Lines };
     let transfers = Transfers::new(Direction::Push, shown);
     let sent = send(&reference, store, &client, &transfers);
@@ -67,8 +71,7 @@ pub(super) fn send(
             diagnostic.hint(format!("`tug tag IMAGE {name}` gives an image the name it is to have there"))
         })
     })?;
-    let pushed =
-        client.push(store, reference, &target, progress).trying(|| format!("cannot push {name}"))?;
+    let pushed = client.push(store, reference, &target, progress).trying(|| format!("cannot push {name}"))?;
     let there = reference.with_digest(pushed.descriptor.digest.clone());
     store.names().set(&there, &pushed.descriptor).trying(|| format!("cannot note the digest of {name}"))?;
     Ok(pushed)

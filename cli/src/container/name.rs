@@ -11,7 +11,9 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
     /// Characters that no name may have.
-    #[error("container name {0:?} is malformed: letters, digits, `_`, `.` and `-`, the first a letter or digit, at least 2")]
+    #[error(
+        "container name {0:?} is malformed: letters, digits, `_`, `.` and `-`, the first a letter or digit, at least 2"
+    )]
     Malformed(String),
     /// Somebody has it.
     #[error("container name {0:?} is in use by a running container")]

@@ -232,9 +232,12 @@ pub(super) mod tests {
     fn output_does_not_steer_the_terminal() {
         let mut board = Board::default();
         board.apply(&planned(0, "RUN x"), Duration::ZERO);
-        let changes = board.apply(&log(0, "\x1b[1;31mred\x1b[0m 10%\r20%\r\n\x1b]0;title\x07\n"), Duration::ZERO);
-        let lines: Vec<&str> =
-            changes.iter().filter_map(|c| if let Change::Line(_, _, text) = c { Some(text.as_str()) } else { None }).collect();
+        let changes =
+            board.apply(&log(0, "\x1b[1;31mred\x1b[0m 10%\r20%\r\n\x1b]0;title\x07\n"), Duration::ZERO);
+        let lines: Vec<&str> = changes
+            .iter()
+            .filter_map(|c| if let Change::Line(_, _, text) = c { Some(text.as_str()) } else { None })
+            .collect();
         assert_eq!(lines, ["20%", "\u{fffd}]0;title\u{fffd}"]);
     }
 }

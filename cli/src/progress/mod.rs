@@ -75,9 +75,7 @@ impl Progress {
 
     /// A step of the front end's own, such as a push. Its lines are shown like a process's output.
     pub(crate) fn step(&self, name: &str) -> OwnStep<'_> {
-        let mut inner = self.shared.lock();
-        let id = inner.board.next_id();
-        drop(inner);
+        let id = self.shared.lock().board.next_id();
         self.shared.apply(&Event::Planned { id, name: name.to_owned() });
         self.shared.apply(&Event::Started { id });
         OwnStep { progress: self, id }

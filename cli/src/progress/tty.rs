@@ -16,13 +16,17 @@ pub(super) fn frame(board: &Board, at: Duration, size: Size, colors: Colors) -> 
         }
         if matches!(step.state, State::Running { .. }) {
             let output = step.last_lines(OUTPUT_LINES);
-            lines.extend(output.map(|line| {
-                colors.paint(Style::Dim, &fit(&format!(" => => # {line}"), size.columns - 1))
-            }));
+            lines.extend(
+                output.map(|line| {
+                    colors.paint(Style::Dim, &fit(&format!(" => => # {line}"), size.columns - 1))
+                }),
+            );
         }
     }
     for (place, message) in board.warnings() {
-        lines.push(colors.paint(Style::Warning, &fit(&format!(" WARNING: {place}: {message}"), size.columns - 1)));
+        lines.push(
+            colors.paint(Style::Warning, &fit(&format!(" WARNING: {place}: {message}"), size.columns - 1)),
+        );
     }
     let room = size.rows.saturating_sub(2).max(1);
     let hidden = lines.len().saturating_sub(room);

@@ -1,5 +1,6 @@
 //! The recorded corpora: what other builders do, held against tug. One module a corpus.
 
+mod build;
 mod expand;
 mod ignore;
 mod lint;
@@ -43,6 +44,7 @@ impl Score {
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
 const CORPORA: &[Corpus] = &[
+    ("build", build::run),
     ("expand", expand::run),
     ("ignore", ignore::run),
     ("lint", lint::run),

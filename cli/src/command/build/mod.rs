@@ -1,16 +1,33 @@
 //! `tug build`: builds an image from a Dockerfile.
 
+mod failure;
+mod finish;
 mod output;
+mod request;
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use clap::{Parser, ValueEnum};
-use tug_oci::Platform;
+use nix::sys::signal::Signal;
+use tug_builder::{Cancel, Ports};
+use tug_oci::{Platform, Reference};
+use tug_store::image::Image;
 
-use self::output::Output;
-use crate::command_error::CommandError;
+use self::finish::Finish;
+use self::output::{Output, OutputKind};
+use super::save;
+use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
+use crate::diagnostic::Diagnostic;
+use crate::executor::Sandbox;
 use crate::exit::Exit;
+use crate::image_source::Source;
+use crate::progress::{Progress, Style};
+use crate::registries;
+use crate::signals::Signals;
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Parser)]
@@ -61,8 +78,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
     /// How progress is shown
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    progress: Progress,
+    #[arg(long, value_enum, default_value_t = ProgressStyle::Auto)]
+    progress: ProgressStyle,
     /// Print only the image's id
     #[arg(short, long)]
     quiet: bool,
@@ -90,7 +107,7 @@ enum Network {
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Progress {
+enum ProgressStyle {
     /// `tty` on a terminal, else `plain`
     Auto,
     /// Everything, line by line
@@ -104,8 +121,110 @@ enum Progress {
     RawJson,
 }
 
-/// Builds.
+/// Builds, names, pushes and exports.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
-    let _ = (&args, context);
-    Ok(Exit::FAILURE)
+    let names = names(&args.tag)?;
+    let push = args.push || args.output.iter().any(|output| output.kind == OutputKind::Registry);
+    if push && names.is_empty() {
+        let told = Diagnostic::new("there is no name to push the result to");
+        return Err(told.hint("-t gives it one, such as registry.example.com/app:1").into());
+    }
+    if args.output.iter().any(|output| output.dest.is_none() && output.kind.writes()) {
+        save::refuse_terminal()?;
+    }
+    let interrupt = Interrupt::watch();
+    let prepared = request::prepare(&args, context)?;
+    let store = context.store()?;
+    // Taken before the build's own, so that what it made stays until it has its names.
+    let _lease = store.lease()?;
+    let progress = Progress::start(style(&args, context), context.stderr_colors());
+    let executor = Sandbox::new(context.runtime_dir().join("build"));
+    let images = Source::new(store, registries::options(context));
+    let ports = Ports { store, executor: &executor, images: &images, events: &progress };
+    let built = match tug_builder::build(&prepared.request, &ports, &interrupt.cancel) {
+        Ok(built) => built,
+        Err(error) => {
+            let failure = progress.finish();
+            interrupt.check()?;
+            return Err(failure::explain(error, failure, context.stderr_colors()));
+        }
+    };
+    let finished = Finish { image: &built.image, names: &names, store, progress: &progress };
+    let result = finished.name().and_then(|()| finished.deliver(&args, push, context));
+    progress.finish();
+    interrupt.check()?;
+    result?;
+    report(&args, &built.image, context)?;
+    Ok(Exit::SUCCESS)
+}
+
+fn names(tags: &[String]) -> Result<Vec<Reference>, CommandError> {
+    let mut names: Vec<Reference> = Vec::new();
+    for tag in tags {
+        let name: Reference = tag.parse()?;
+        if name.digest().is_some() {
+            return Err(Diagnostic::new(format!("{tag} has a digest, which no tag can have")).into());
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn style(args: &Args, context: &Context) -> Style {
+    let asked = match (args.progress, context.var("BUILDKIT_PROGRESS")) {
+        (ProgressStyle::Auto, Some(text)) => {
+            ProgressStyle::from_str(text, true).unwrap_or(ProgressStyle::Auto)
+        }
+        (asked, _) => asked,
+    };
+    match asked {
+        _ if args.quiet => Style::Quiet,
+        ProgressStyle::Auto if io::stderr().is_terminal() => Style::Tty,
+        ProgressStyle::Auto | ProgressStyle::Plain => Style::Plain,
+        ProgressStyle::Tty => Style::Tty,
+        ProgressStyle::Quiet => Style::Quiet,
+        ProgressStyle::RawJson => Style::RawJson,
+    }
+}
+
+/// The id goes where it was asked for.
+fn report(args: &Args, image: &Image, context: &Context) -> Result<(), CommandError> {
+    let id = image.id().to_string();
+    if let Some(path) = &args.iidfile {
+        std::fs::write(path, &id).trying(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.quiet || args.progress == ProgressStyle::Quiet {
+        context.line(&id)?;
+    }
+    Ok(())
+}
+
+/// ^C and SIGTERM: the first asks the build to stop, the second ends the process.
+struct Interrupt {
+    cancel: Cancel,
+    signal: Arc<AtomicI32>,
+}
+
+impl Interrupt {
+    fn watch() -> Interrupt {
+        let interrupt = Interrupt { cancel: Cancel::new(), signal: Arc::default() };
+        let (cancel, first) = (interrupt.cancel.clone(), Arc::clone(&interrupt.signal));
+        Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).watch(move |signal| {
+            if first.swap(signal as i32, Ordering::SeqCst) != 0 {
+                std::process::exit(Exit::signal(signal as i32).0.into());
+            }
+            cancel.set();
+        });
+        interrupt
+    }
+
+    /// An error when a signal came.
+    fn check(&self) -> Result<(), CommandError> {
+        match self.signal.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            signal => Err(CommandError::Interrupted(signal)),
+        }
+    }
 }

@@ -29,6 +29,13 @@ pub(super) enum OutputKind {
     Registry,
 }
 
+impl OutputKind {
+    /// Whether something is written to `dest`.
+    pub(super) fn writes(self) -> bool {
+        !matches!(self, OutputKind::Image | OutputKind::Registry)
+    }
+}
+
 impl Output {
     /// Reads `type=…,dest=…`, or a path alone: a directory, or `-` for a tar on the standard output.
     pub(super) fn parse(text: &str) -> Result<Output, String> {

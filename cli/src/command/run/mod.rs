@@ -1,20 +1,31 @@
 //! `tug run`: runs a command in a fresh container of an image.
 
+mod image;
+mod plan;
 mod volume;
 
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use nix::sys::signal::Signal;
 use tug_oci::Platform;
+use tug_runner::{Bundle, Cancel, ExitStatus, Rootfs, RunError, Stdio};
+use tug_store::snapshot::Active;
 
+use self::plan::Plan;
 use self::volume::Volume;
-use crate::command_error::CommandError;
+use crate::command_error::{Attempt, CommandError};
+use crate::container::{self, capability};
 use crate::context::Context;
+use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::signals::Signals;
+use crate::terminal::{self, Tie, Typing};
 
 /// Run a command in a fresh container of an image
 #[derive(Debug, Parser)]
-#[command(disable_help_flag = true)]
 #[command(after_help = "Examples:\n  tug run --rm -it alpine sh\n  \
     tug run --rm -v \"$PWD:/src\" -w /src --network host golang go test ./...\n\n\
     In this version a container lasts as long as the command: its files are removed at the end, with and without\n\
@@ -68,11 +79,11 @@ pub(crate) struct Args {
     #[arg(long)]
     read_only: bool,
     /// Add a capability, or ALL (repeatable)
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_add: Vec<String>,
+    #[arg(long, value_name = "CAPABILITY", value_parser = capability::Named::parse)]
+    cap_add: Vec<capability::Named>,
     /// Drop a capability, or ALL (repeatable)
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_drop: Vec<String>,
+    #[arg(long, value_name = "CAPABILITY", value_parser = capability::Named::parse)]
+    cap_drop: Vec<capability::Named>,
     /// Give the container a label (repeatable)
     #[arg(short, long, value_name = "KEY=VALUE")]
     label: Vec<String>,
@@ -85,9 +96,12 @@ pub(crate) struct Args {
     /// Do not show the progress of a pull
     #[arg(short, long)]
     quiet: bool,
-    /// Show this help
-    #[arg(long, action = clap::ArgAction::HelpLong)]
-    help: Option<bool>,
+    /// Not there yet
+    #[arg(short, long, hide = true)]
+    detach: bool,
+    /// Not there yet
+    #[arg(short, long, hide = true)]
+    publish: Vec<String>,
 }
 
 /// What the container may connect to.
@@ -110,8 +124,114 @@ enum Pull {
     Never,
 }
 
-/// Runs.
+/// Runs, and ends as the command does.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
-    let _ = (&args, context);
-    Ok(Exit::FAILURE)
+    refuse_what_comes_later(&args)?;
+    let signals = Signals::hold(&FORWARDED);
+    let store = context.store()?;
+    let _lease = store.lease()?;
+    let (name, arguments) = args.words.split_first().expect("clap asks for at least one");
+    let image = image::find(name, &args, context)?;
+    let id = container::name::new_id()?;
+    let runtime_dir = context.runtime_dir();
+    let name = args.name.clone().unwrap_or_else(|| id[..12].to_owned());
+    let _name = container::name::hold(&name, &runtime_dir)?;
+    let active =
+        store.snapshots().prepare(image.diff_ids()).trying(|| "cannot prepare the root file system")?;
+    let scratch = tempfile::Builder::new()
+        .prefix("run-")
+        .tempdir_in(&runtime_dir)
+        .trying(|| format!("cannot make a directory in {}", runtime_dir.display()))?;
+    let view = store.snapshots().view(image.diff_ids()).trying(|| "cannot look into the image")?;
+    let plan = Plan { args: &args, arguments, image: &image, view: &view, scratch: scratch.path(), id: &id };
+    let bundle = Bundle { rootfs: rootfs(&active), spec: plan.spec(context)? };
+    let status = attend(&args, &bundle, signals)?;
+    Ok(Exit(status.code()))
 }
+
+fn rootfs(active: &Active) -> Rootfs {
+    match active.lowers().is_empty() {
+        true => Rootfs::Dir(active.upper().to_owned()),
+        false => Rootfs::Overlay {
+            lowers: active.lowers().to_vec(),
+            upper: active.upper().to_owned(),
+            work: active.work().to_owned(),
+        },
+    }
+}
+
+/// Runs the container with its streams tied to ours, and hands signals on.
+fn attend(args: &Args, bundle: &Bundle, signals: Signals) -> Result<ExitStatus, CommandError> {
+    let cancel = Cancel::new();
+    let tie = Tie::default();
+    let (passed, window) = (cancel.clone(), tie.clone());
+    let mut asked = 0;
+    signals.watch(move |signal| match signal {
+        Signal::SIGWINCH => window.resize(),
+        signal => {
+            passed.signal(signal as i32);
+            asked += 1;
+            if asked >= PATIENCE && matches!(signal, Signal::SIGINT | Signal::SIGTERM) {
+                passed.kill();
+            }
+        }
+    });
+    let raw = if args.tty && args.interactive { terminal::raw_mode() } else { None };
+    let ended = tug_runner::run(bundle, stdio(args, &tie)?, &cancel);
+    tie.drain();
+    drop(raw);
+    ended.map_err(|error| match error {
+        RunError::Cancelled => CommandError::Interrupted(Signal::SIGINT as i32),
+        error => {
+            let exit = Exit(error.code());
+            CommandError::from(error).trying("cannot run the container").map(|told| told.exit(exit))
+        }
+    })
+}
+
+fn stdio(args: &Args, tie: &Tie) -> Result<Stdio, CommandError> {
+    if args.tty {
+        if args.interactive && !io::stdin().is_terminal() {
+            let told = Diagnostic::new("the standard input is no terminal, which -t needs");
+            return Err(told.hint("leave -t out, or -i").into());
+        }
+        let typing = if args.interactive { Typing::Forwarded } else { Typing::Ignored };
+        let tie = tie.clone();
+        return Ok(Stdio::Terminal(Box::new(move |terminal| {
+            // Without its terminal shown, the container still runs.
+            let _ = tie.attach(terminal, typing);
+        })));
+    }
+    if args.interactive {
+        return Ok(Stdio::Inherit);
+    }
+    let ours = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().trying(|| "cannot hand the output on");
+    Ok(Stdio::Piped { stdin: None, stdout: ours(io::stdout().as_fd())?, stderr: ours(io::stderr().as_fd())? })
+}
+
+/// What Docker has and this version has not is refused in words, not as an unknown flag.
+fn refuse_what_comes_later(args: &Args) -> Result<(), CommandError> {
+    let (what, hint) = match args {
+        Args { detach: true, .. } => {
+            ("-d: containers that outlast the command are", "`&` runs it in the background")
+        }
+        Args { publish, .. } if !publish.is_empty() => {
+            ("-p: ports are", "--network host shows all that it listens on")
+        }
+        _ => return Ok(()),
+    };
+    Err(Diagnostic::new(format!("{what} not there yet in this version")).hint(hint).into())
+}
+
+/// Signals that are the container's.
+const FORWARDED: [Signal; 7] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+];
+/// So many requests to end that the container did not heed, and it is killed.
+const PATIENCE: usize = 3;

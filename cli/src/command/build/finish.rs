@@ -1,0 +1,125 @@
+//! What is done with a built image: its names, its way to registries, its exports.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use tug_oci::Reference;
+use tug_registry::{Transfer, TransferKind, TransferState};
+use tug_store::Store;
+use tug_store::image::Image;
+
+use super::Args;
+use super::output::{Output, OutputKind};
+use crate::archive::{self, Export, Layout};
+use crate::command::{push, save};
+use crate::command_error::{Attempt, CommandError};
+use crate::context::Context;
+use crate::progress::{OwnStep, Progress};
+use crate::registries;
+
+/// A built image that is on its way out.
+pub(super) struct Finish<'a> {
+    pub(super) image: &'a Image,
+    pub(super) names: &'a [Reference],
+    pub(super) store: &'a Store,
+    pub(super) progress: &'a Progress,
+}
+
+impl Finish<'_> {
+    /// Sets the names.
+    pub(super) fn name(&self) -> Result<(), CommandError> {
+        self.progress.step(&format!("writing image {}", self.image.id())).done();
+        for name in self.names {
+            let step = self.progress.step(&format!("naming to {name}"));
+            let set = self.store.names().set(name, &self.image.descriptor);
+            ended(step, set.trying(|| format!("cannot set the name {}", name.familiar())))?;
+        }
+        Ok(())
+    }
+
+    /// Pushes and exports.
+    pub(super) fn deliver(&self, args: &Args, push: bool, context: &Context) -> Result<(), CommandError> {
+        if push {
+            self.push(context)?;
+        }
+        for output in args.output.iter().filter(|output| output.kind.writes()) {
+            let to = output
+                .dest
+                .as_ref()
+                .map_or("the standard output".to_owned(), |dest| dest.display().to_string());
+            let step = self.progress.step(&format!("exporting to {to}"));
+            ended(step, self.export(output))?;
+        }
+        Ok(())
+    }
+
+    fn push(&self, context: &Context) -> Result<(), CommandError> {
+        let client = registries::client(context)?;
+        for name in self.names {
+            let step = self.progress.step(&format!("pushing {name}"));
+            let sent = push::send(name, self.store, &client, &Lines(&step));
+            if let Ok(pushed) = &sent {
+                step.line(&format!("digest: {} size: {}", pushed.descriptor.digest, pushed.descriptor.size));
+            }
+            ended(step, sent)?;
+        }
+        Ok(())
+    }
+
+    fn export(&self, output: &Output) -> Result<(), CommandError> {
+        let dest = output.dest.as_deref();
+        let layout = match output.kind {
+            OutputKind::Oci => Layout::Oci,
+            OutputKind::Docker => Layout::Docker,
+            OutputKind::Tar => return self.rootfs_tar(dest),
+            OutputKind::Local => return self.rootfs_directory(dest.unwrap_or(Path::new("."))),
+            OutputKind::Image | OutputKind::Registry => return Ok(()),
+        };
+        let export = Export { image: self.image.clone(), names: self.names.to_vec() };
+        save::write(self.store, &[export], layout, dest)
+    }
+
+    fn rootfs_tar(&self, dest: Option<&Path>) -> Result<(), CommandError> {
+        let view = self.store.snapshots().view(self.image.diff_ids())?;
+        let write = |out: &mut dyn Write| -> Result<(), CommandError> {
+            archive::write_tar(&view, out)?;
+            out.flush().map_err(|error| CommandError::output(&error))
+        };
+        match dest {
+            None => write(&mut io::stdout().lock()),
+            Some(path) => save::to_file(path, |file| write(&mut BufWriter::with_capacity(BUFFER, file)))
+                .trying(|| format!("cannot export to {}", path.display())),
+        }
+    }
+
+    fn rootfs_directory(&self, dest: &Path) -> Result<(), CommandError> {
+        let view = self.store.snapshots().view(self.image.diff_ids())?;
+        archive::write_directory(&view, dest).trying(|| format!("cannot export to {}", dest.display()))
+    }
+}
+
+fn ended<T>(step: OwnStep<'_>, result: Result<T, CommandError>) -> Result<T, CommandError> {
+    match &result {
+        Ok(_) => step.done(),
+        Err(_) => step.failed(),
+    }
+    result
+}
+
+/// Tells of each layer that arrived.
+struct Lines<'a>(&'a OwnStep<'a>);
+
+impl tug_registry::Progress for Lines<'_> {
+    fn report(&self, transfer: Transfer<'_>) {
+        let what = match (transfer.kind, transfer.state) {
+            (TransferKind::Layer, TransferState::Done) => "pushed",
+            (TransferKind::Layer, TransferState::Exists) => "already there",
+            (TransferKind::Layer, TransferState::Mounted) => "mounted from another repository",
+            (_, TransferState::Retrying) => "trying again",
+            _ => return,
+        };
+        self.0.line(&format!("layer {} {what}", transfer.digest.short()));
+    }
+}
+
+const BUFFER: usize = 1 << 17;

@@ -1,14 +1,15 @@
 //! `tug save`: writes images as an archive.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use tug_oci::Reference;
+use tug_oci::{Compression, Reference};
 use tug_store::Store;
+use tug_store::archive::{self, SaveError, Saved};
+use tug_store::image::Image;
 
-use crate::archive::{self, DirSink, Export, Layout, Sink, TarSink};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
@@ -35,8 +36,10 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
-enum Format {
+pub(super) enum Format {
+    /// A docker archive.
     Docker,
+    /// An OCI layout.
     Oci,
 }
 
@@ -44,39 +47,64 @@ enum Format {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let store = context.store()?;
     let _lease = store.lease()?;
-    let exports = exports(&args.images, store)?;
-    let layout = match args.format {
-        Format::Docker => Layout::Docker,
-        Format::Oci => Layout::Oci,
-    };
-    write(store, &exports, layout, args.output.as_deref())?;
+    let images = asked_for(&args.images, store)?;
+    let saved: Vec<Saved<'_>> = images.iter().map(|(image, names)| Saved { image, names }).collect();
+    write(store, &saved, args.format, args.output.as_deref())?;
     Ok(Exit::SUCCESS)
 }
 
 /// Writes an archive to a file, a directory or the standard output.
 pub(super) fn write(
     store: &Store,
-    exports: &[Export],
-    layout: Layout,
+    images: &[Saved<'_>],
+    format: Format,
     output: Option<&Path>,
 ) -> Result<(), CommandError> {
+    let packed = match format {
+        Format::Docker => None,
+        Format::Oci => Some(packed(store, images)?),
+    };
     let Some(path) = output else {
         refuse_terminal()?;
-        return written(
-            archive::export(store, exports, layout, &mut TarSink::new(io::stdout().lock())),
-            "the archive",
-        );
+        return written(write_tar(store, images, packed.as_deref(), &mut io::stdout().lock()), "the archive");
     };
     let shown = path.display().to_string();
     if path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/') {
-        let mut sink = DirSink::create(path).trying(|| format!("cannot write into {shown}"))?;
-        return written(archive::export(store, exports, layout, &mut sink), &shown);
+        return match packed {
+            Some(packed) => {
+                written(archive::write_oci_dir(store, &with_names(&packed, images), path), &shown)
+            }
+            None => Err(Diagnostic::new(format!("cannot write a docker archive into the directory {shown}"))
+                .hint("name a file, or choose --format oci (type=oci) for a directory")
+                .into()),
+        };
     }
     to_file(path, |file| {
-        let mut sink = TarSink::new(BufWriter::with_capacity(BUFFER, file));
-        let sink: &mut dyn Sink = &mut sink;
-        written(archive::export(store, exports, layout, sink), &shown)
+        let mut file = BufWriter::with_capacity(BUFFER, file);
+        written(write_tar(store, images, packed.as_deref(), &mut file), &shown)?;
+        file.flush().trying(|| format!("cannot write {shown}"))
     })
+}
+
+fn write_tar(
+    store: &Store,
+    images: &[Saved<'_>],
+    packed: Option<&[Image]>,
+    out: &mut dyn Write,
+) -> Result<(), SaveError> {
+    match packed {
+        Some(packed) => archive::write_oci(store, &with_names(packed, images), out),
+        None => archive::write_docker(store, images, out),
+    }
+}
+
+fn packed(store: &Store, images: &[Saved<'_>]) -> Result<Vec<Image>, CommandError> {
+    let pack = |saved: &Saved<'_>| store.images().packed(saved.image, Compression::Gzip);
+    images.iter().map(|saved| pack(saved).trying(|| "cannot pack the image")).collect()
+}
+
+fn with_names<'a>(packed: &'a [Image], images: &[Saved<'a>]) -> Vec<Saved<'a>> {
+    packed.iter().zip(images).map(|(image, saved)| Saved { image, names: saved.names }).collect()
 }
 
 /// Writes beside the file, and puts it in place when all went well.
@@ -105,23 +133,23 @@ pub(super) fn refuse_terminal() -> Result<(), CommandError> {
 }
 
 /// Images with the names they were asked for by; those given by id go without.
-fn exports(images: &[String], store: &Store) -> Result<Vec<Export>, CommandError> {
-    let mut exports: Vec<Export> = Vec::new();
-    for text in images {
+fn asked_for(texts: &[String], store: &Store) -> Result<Vec<(Image, Vec<Reference>)>, CommandError> {
+    let mut images: Vec<(Image, Vec<Reference>)> = Vec::new();
+    for text in texts {
         let held = listing::find(store, text)?;
         let name = text.parse::<Reference>().ok().filter(|name| held.tags.contains(name));
-        match exports.iter_mut().find(|known| known.image.id() == held.id()) {
-            Some(known) => known.names.extend(name),
-            None => exports.push(Export { image: held.image, names: name.into_iter().collect() }),
+        match images.iter_mut().find(|(known, _)| known.id() == held.id()) {
+            Some((_, names)) => names.extend(name),
+            None => images.push((held.image, name.into_iter().collect())),
         }
     }
-    Ok(exports)
+    Ok(images)
 }
 
 /// A closed pipe is quiet, whatever was being written.
-fn written(result: Result<(), archive::ExportError>, to: &str) -> Result<(), CommandError> {
+fn written(result: Result<(), SaveError>, to: &str) -> Result<(), CommandError> {
     match result {
-        Err(archive::ExportError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+        Err(SaveError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
             Err(CommandError::BrokenPipe)
         }
         other => other.trying(|| format!("cannot write {to}")),

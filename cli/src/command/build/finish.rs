@@ -1,16 +1,17 @@
 //! What is done with a built image: its names, its way to registries, its exports.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use tug_oci::Reference;
 use tug_registry::{Transfer, TransferKind, TransferState};
 use tug_store::Store;
+use tug_store::archive::{self, Saved};
 use tug_store::image::Image;
 
 use super::Args;
 use super::output::{Output, OutputKind};
-use crate::archive::{self, Export, Layout};
+use crate::command::save::Format;
 use crate::command::{push, save};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
@@ -68,33 +69,31 @@ impl Finish<'_> {
 
     fn export(&self, output: &Output) -> Result<(), CommandError> {
         let dest = output.dest.as_deref();
-        let layout = match output.kind {
-            OutputKind::Oci => Layout::Oci,
-            OutputKind::Docker => Layout::Docker,
+        let format = match output.kind {
+            OutputKind::Oci => Format::Oci,
+            OutputKind::Docker => Format::Docker,
             OutputKind::Tar => return self.rootfs_tar(dest),
             OutputKind::Local => return self.rootfs_directory(dest.unwrap_or(Path::new("."))),
             OutputKind::Image | OutputKind::Registry => return Ok(()),
         };
-        let export = Export { image: self.image.clone(), names: self.names.to_vec() };
-        save::write(self.store, &[export], layout, dest)
+        save::write(self.store, &[Saved { image: self.image, names: self.names }], format, dest)
     }
 
     fn rootfs_tar(&self, dest: Option<&Path>) -> Result<(), CommandError> {
-        let view = self.store.snapshots().view(self.image.diff_ids())?;
         let write = |out: &mut dyn Write| -> Result<(), CommandError> {
-            archive::write_tar(&view, out)?;
+            archive::flatten(self.store, self.image.diff_ids(), &mut *out)?;
             out.flush().map_err(|error| CommandError::output(&error))
         };
         match dest {
             None => write(&mut io::stdout().lock()),
-            Some(path) => save::to_file(path, |file| write(&mut BufWriter::with_capacity(BUFFER, file)))
+            Some(path) => save::to_file(path, |mut file| write(&mut file))
                 .trying(|| format!("cannot export to {}", path.display())),
         }
     }
 
     fn rootfs_directory(&self, dest: &Path) -> Result<(), CommandError> {
-        let view = self.store.snapshots().view(self.image.diff_ids())?;
-        archive::write_directory(&view, dest).trying(|| format!("cannot export to {}", dest.display()))
+        archive::export_dir(self.store, self.image.diff_ids(), dest)
+            .trying(|| format!("cannot export to {}", dest.display()))
     }
 }
 
@@ -121,5 +120,3 @@ impl tug_registry::Progress for Lines<'_> {
         self.0.line(&format!("layer {} {what}", transfer.digest.short()));
     }
 }
-
-const BUFFER: usize = 1 << 17;

@@ -8,6 +8,7 @@ mod parse;
 mod recipe;
 mod tar;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ pub(crate) struct Score {
     pub(crate) passed: usize,
     /// The others: the row's name and what differed.
     pub(crate) failed: Vec<(String, String)>,
-    /// Those that differ because they have to: where they are told apart, the reason stands.
+    /// Those that have to differ: the row's name and the reason.
     pub(crate) on_purpose: Vec<(String, String)>,
 }
 
@@ -35,8 +36,8 @@ impl Score {
     }
 
     /// Counts a row that has a reason to differ.
-    pub(crate) fn on_purpose(&mut self, row: String, difference: String) {
-        self.on_purpose.push((row, difference));
+    pub(crate) fn on_purpose(&mut self, row: String, reason: String) {
+        self.on_purpose.push((row, reason));
     }
 }
 
@@ -66,8 +67,8 @@ pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
         let score = corpus(&folder)?;
         let rows = score.passed + score.failed.len() + score.on_purpose.len();
         println!("{name}: {} of {rows} rows as recorded", score.passed);
-        if !score.on_purpose.is_empty() {
-            println!("  {} rows differ on purpose", score.on_purpose.len());
+        for (reason, rows) in reasons(&score) {
+            println!("  {rows} rows differ on purpose: {reason}");
         }
         for (row, difference) in &score.failed {
             println!("  {row}: {difference}");
@@ -78,6 +79,15 @@ pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
         0 => Ok(()),
         rows => Err(format!("{rows} rows differ").into()),
     }
+}
+
+/// The reasons for rows to differ, each with how many rows it has.
+fn reasons(score: &Score) -> BTreeMap<&str, usize> {
+    let mut reasons = BTreeMap::new();
+    for (_, reason) in &score.on_purpose {
+        *reasons.entry(reason.as_str()).or_default() += 1;
+    }
+    reasons
 }
 
 fn folder() -> Option<PathBuf> {

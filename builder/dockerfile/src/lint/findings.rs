@@ -18,7 +18,9 @@ impl Findings {
     /// Adds a finding, unless the comments above its instruction say otherwise.
     pub(super) fn add(&mut self, rule: Rule, comments: &[Word], finding: Diagnostic) {
         if self.options.allows(rule, comments) {
-            self.found.push(finding.with_code(rule.name()).with_note(format!("see {}", rule.url())));
+            let mut finding = finding.with_code(rule.name());
+            finding.notes.extend(rule.url().map(|url| format!("see {url}")));
+            self.found.push(finding);
         }
     }
 

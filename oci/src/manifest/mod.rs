@@ -191,3 +191,6 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

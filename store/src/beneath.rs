@@ -78,8 +78,11 @@ pub(crate) fn is_image_xattr(name: &[u8]) -> bool {
     !hosts.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Extended attributes: name and value.
+pub(crate) type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The image's extended attributes of an open file or directory, sorted.
-pub(crate) fn xattrs(file: impl AsFd) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(crate) fn xattrs(file: impl AsFd) -> Result<Xattrs> {
     let mut names = [0_u8; 1024];
     match rustix::fs::flistxattr(&file, &mut names[..]) {
         Ok(0) | Err(Errno::NOTSUP) => Ok(Vec::new()),
@@ -93,7 +96,7 @@ pub(crate) fn xattrs(file: impl AsFd) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     }
 }
 
-fn read_xattrs(file: impl AsFd, names: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+fn read_xattrs(file: impl AsFd, names: &[u8]) -> Result<Xattrs> {
     let mut found = Vec::new();
     let ours = names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && is_image_xattr(name));
     for name in ours {

@@ -70,7 +70,7 @@ pub(crate) fn flush(root: &Root, records: &Database) -> Result<Flushed, FlushErr
     Ok(Flushed { layers })
 }
 
-/// Removes the layers that an earlier run of the machine may have left hollow.
+/// Removes what an earlier run of the machine may have left hollow.
 pub(crate) fn recover(root: &Root, records: &Database) -> Result<(), RecoverError> {
     let Some(boot) = boot_id() else { return Ok(()) };
     if records.boot()?.as_ref() == Some(&boot) {
@@ -94,6 +94,8 @@ pub(crate) fn recover(root: &Root, records: &Database) -> Result<(), RecoverErro
             hollow.push(layer);
         }
     }
+    let composed = root.composed();
+    scratch::sweep(&composed).map_err(|source| RecoverError::Remove { path: composed, source })?;
     records.drop_layers(&hollow, &[])?;
     Ok(records.set_boot(&boot)?)
 }

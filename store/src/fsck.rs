@@ -1,5 +1,6 @@
 //! The store held against its own rules.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -75,10 +76,14 @@ fn check_blobs(store: Inventory<'_>, report: &mut Report) -> Result<(), FsckErro
 
 fn check_layers(store: Inventory<'_>, report: &mut Report) -> Result<(), FsckError> {
     let layers = store.layers().map_err(|source| FsckError::List { path: store.root.layers(), source })?;
+    let recorded: HashSet<DiffId> = store.records.layers()?.into_iter().collect();
     for (wanted, _) in layers.named {
         report.layers += 1;
         let mut digester = Digester::new(wanted.algorithm());
         let layer = DiffId(wanted);
+        if !recorded.contains(&layer) {
+            report.problems.push(format!("layer {layer} has no record"));
+        }
         match store.layers.pack(&layer, &mut digester) {
             Ok(_) => differs("layer", &layer.0, &digester.finish(), report),
             Err(error) => {

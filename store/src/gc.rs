@@ -91,8 +91,12 @@ pub(crate) fn collect(
         other => other?,
     }
     let keep = mark(store)?;
-    sweep_records(store, &keep)?;
+    let going = going(store, &keep)?;
+    // Records of layers go after the layers, since a layer means nothing without its record. Should one come back
+    // before they are gone, it has to be flushed again.
+    store.records.doubt_layers(&going.layers)?;
     sweep(store, &keep, &mut collected)?;
+    store.records.drop_layers(&going.layers, &going.blobs)?;
     Ok(collected)
 }
 
@@ -191,16 +195,19 @@ fn sweep_layers(store: Inventory<'_>, keep: &Reach, collected: &mut Collected) -
     Ok(())
 }
 
-/// What is known of layers and packed blobs that will go: a layer that comes back starts anew.
-fn sweep_records(store: Inventory<'_>, keep: &Reach) -> Result<(), CollectError> {
-    let packed = store.records.layer_blobs()?;
-    let gone: Vec<_> = packed.into_iter().filter(|(_, blob)| !keep.blobs.contains(&blob.digest)).collect();
-    let layers = store.records.layers()?;
-    let layers: Vec<_> = layers.into_iter().filter(|layer| !keep.layers.contains(layer)).collect();
-    match gone.is_empty() && layers.is_empty() {
-        true => Ok(()),
-        false => Ok(store.records.drop_layers(&layers, &gone)?),
-    }
+/// Layers, and blobs that layers are packed as, whose records go with them.
+struct Going {
+    layers: Vec<DiffId>,
+    blobs: Vec<(DiffId, Descriptor)>,
+}
+
+fn going(store: Inventory<'_>, keep: &Reach) -> Result<Going, CollectError> {
+    let layers = store.records.layers()?.into_iter();
+    let blobs = store.records.layer_blobs()?.into_iter();
+    Ok(Going {
+        layers: layers.filter(|layer| !keep.layers.contains(layer)).collect(),
+        blobs: blobs.filter(|(_, blob)| !keep.blobs.contains(&blob.digest)).collect(),
+    })
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> CollectError {

@@ -16,6 +16,7 @@
 //! # drop(lease); Ok(()) }
 //! ```
 
+pub mod archive;
 mod beneath;
 pub mod cache;
 pub mod content;

@@ -136,12 +136,13 @@ impl Store {
         Lease::shared(&self.parts.root)
     }
 
-    /// Removes what nothing holds.
+    /// Removes what nothing holds. Waits a little for leases to end, and fails when they do not: a lease that this
+    /// very process holds keeps it out too.
     pub fn collect(&self, policy: &Policy) -> Result<Collected, CollectError> {
         gc::collect(self.inventory(), policy, gc::LEASE_WAIT)
     }
 
-    /// Checks everything against everything.
+    /// Checks everything against everything: each byte of the store is read.
     pub fn fsck(&self) -> Result<Report, FsckError> {
         fsck::check(self.inventory())
     }

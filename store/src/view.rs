@@ -91,6 +91,9 @@ pub struct Entry {
     pub stat: rustix::fs::Stat,
 }
 
+/// Extended attributes: name and value.
+pub type Xattrs = Vec<(OsString, Vec<u8>)>;
+
 /// Whether the last part of a path is followed when it is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -112,6 +115,19 @@ impl View {
             Walked::At(entry) => Ok(Some(entry)),
             Walked::Missing(_) | Walked::BelowFile => Ok(None),
         }
+    }
+
+    /// Looks a name in a directory up; quicker than by its path. Links are not followed.
+    pub fn child(&self, directory: &Entry, name: &OsStr) -> Result<Option<Entry>, ViewError> {
+        let path = beneath::join(directory.path.as_os_str().as_bytes(), name.as_bytes());
+        let found = self.merged(directory.path.as_os_str().as_bytes())?.find(name.as_bytes());
+        let found = found.map_err(|errno| ViewError::io("look up", &path, errno))?;
+        Ok(found.map(|found| entry(path, found)))
+    }
+
+    /// All entries below the root, sorted, a directory before what is in it.
+    pub fn entries(&self) -> Entries<'_> {
+        Entries { view: self, started: false, open: Vec::new() }
     }
 
     /// The names in a directory, sorted.
@@ -145,7 +161,7 @@ impl View {
 
     /// The extended attributes that belong to the image (overlay's own left out), sorted. Links and special files
     /// have none.
-    pub fn xattrs(&self, entry: &Entry) -> Result<Vec<(OsString, Vec<u8>)>, ViewError> {
+    pub fn xattrs(&self, entry: &Entry) -> Result<Xattrs, ViewError> {
         if !matches!(entry.kind, EntryKind::File | EntryKind::Dir) {
             return Ok(Vec::new());
         }
@@ -255,6 +271,58 @@ impl View {
 
     fn entered(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Arc<Merged>>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Iterates over a whole stack.
+pub struct Entries<'a> {
+    view: &'a View,
+    started: bool,
+    open: Vec<(Entry, std::vec::IntoIter<OsString>)>,
+}
+
+impl Entries<'_> {
+    /// Goes on in a directory.
+    fn enter(&mut self, directory: Entry) -> Result<(), ViewError> {
+        let names = self.view.read_dir(&directory)?;
+        self.open.push((directory, names.into_iter()));
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<Option<Entry>, ViewError> {
+        if !self.started {
+            self.started = true;
+            if let Some(root) = self.view.lookup(Path::new(""), Links::Keep)? {
+                self.enter(root)?;
+            }
+        }
+        while let Some((directory, names)) = self.open.last_mut() {
+            let Some(name) = names.next() else {
+                self.open.pop();
+                continue;
+            };
+            let Some(found) = self.view.child(directory, &name)? else {
+                return Err(ViewError::Gone { path: directory.path.join(name) });
+            };
+            if found.kind == EntryKind::Dir {
+                let again = Entry { path: found.path.clone(), kind: EntryKind::Dir, stat: found.stat };
+                self.enter(again)?;
+            }
+            return Ok(Some(found));
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, ViewError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let advanced = self.advance();
+        if advanced.is_err() {
+            self.open.clear();
+        }
+        advanced.transpose()
     }
 }
 

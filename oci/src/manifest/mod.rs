@@ -56,6 +56,10 @@ pub struct Index {
 
 /// What a manifest's bytes turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "held one at a time; a box would only be in the way of readers"
+)]
 pub enum ManifestKind {
     /// One image or artifact.
     Manifest(Manifest),

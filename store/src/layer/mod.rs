@@ -28,6 +28,7 @@ use crate::record::{Database, RecordError};
 use crate::root::Root;
 
 pub use apply::ApplyError;
+pub(crate) use compress::decoder;
 pub(crate) use leaning::Leaning;
 pub use pack::WalkError;
 pub use receive::{Receiver, UnpackError};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{OptionalExtension as _, Row, Transaction};
-use tug_oci::{DiffId, Digest};
+use tug_oci::{DiffId, Digest, ParseDigestError};
 
 use super::{Database, RecordError, damaged};
 
@@ -110,17 +110,20 @@ impl Database {
 
     /// All stamps of a tree.
     pub(crate) fn stamps(&self, tree: &str) -> Result<HashMap<Vec<u8>, FileStamp>, RecordError> {
-        let rows = self.read(|connection| {
+        let read = self.read(|connection| {
             let mut select = connection
                 .prepare("SELECT path, size, mtime, ctime, inode, digest FROM stamps WHERE tree = ?1")?;
-            select.query_map([tree], stamp_row)?.collect::<rusqlite::Result<Vec<_>>>()
+            let mut rows = select.query([tree])?;
+            let mut stamps = HashMap::with_capacity(STAMPS_USUAL);
+            while let Some(row) = rows.next()? {
+                match stamp(row)? {
+                    Ok(stamp) => stamps.insert(row.get(0)?, stamp),
+                    Err(error) => return Ok(Err(error)),
+                };
+            }
+            Ok(Ok(stamps))
         })?;
-        let stamp = |row: StampRow| {
-            let digest = row.digest.parse().map_err(|error| damaged(tree, &error))?;
-            let (size, inode) = (row.size.cast_unsigned(), row.inode.cast_unsigned());
-            Ok((row.path, FileStamp { size, mtime_ns: row.mtime, ctime_ns: row.ctime, inode, digest }))
-        };
-        rows.into_iter().map(stamp).collect()
+        read.map_err(|error| damaged(tree, &error))
     }
 
     /// Changes stamps of a tree in one transaction.
@@ -138,24 +141,13 @@ impl Database {
     }
 }
 
-struct StampRow {
-    path: Vec<u8>,
-    size: i64,
-    mtime: i64,
-    ctime: i64,
-    inode: i64,
-    digest: String,
-}
-
-fn stamp_row(row: &Row<'_>) -> rusqlite::Result<StampRow> {
-    Ok(StampRow {
-        path: row.get(0)?,
-        size: row.get(1)?,
-        mtime: row.get(2)?,
-        ctime: row.get(3)?,
-        inode: row.get(4)?,
-        digest: row.get(5)?,
-    })
+/// The stamp in a row, read in place: a context has one for each of its files.
+fn stamp(row: &Row<'_>) -> rusqlite::Result<Result<FileStamp, ParseDigestError>> {
+    let (size, inode): (i64, i64) = (row.get(1)?, row.get(4)?);
+    let (mtime_ns, ctime_ns) = (row.get(2)?, row.get(3)?);
+    let digest = row.get_ref(5)?.as_str()?.parse();
+    let (size, inode) = (size.cast_unsigned(), inode.cast_unsigned());
+    Ok(digest.map(|digest| FileStamp { size, mtime_ns, ctime_ns, inode, digest }))
 }
 
 fn insert_stamps(
@@ -185,3 +177,6 @@ fn insert_stamps(
 fn diff_id(row: &str, text: &str) -> Result<DiffId, RecordError> {
     text.parse().map(DiffId).map_err(|error| damaged(row, &error))
 }
+
+/// Room made ahead for the stamps of a tree.
+const STAMPS_USUAL: usize = 4096;

@@ -126,13 +126,27 @@ impl Database {
         rows.into_iter().map(parse).collect()
     }
 
+    /// Notes that layers are not to be trusted should the machine go down now.
+    pub(crate) fn doubt_layers(&self, layers: &[DiffId]) -> Result<(), RecordError> {
+        if layers.is_empty() {
+            return Ok(());
+        }
+        self.write_through(|transaction| {
+            let mut update = transaction.prepare("UPDATE layers SET flushed = 0 WHERE diff_id = ?1")?;
+            layers.iter().try_for_each(|layer| update.execute([layer.to_string()]).map(drop))
+        })
+    }
+
     /// Removes the records of layers that are gone, and of blobs that are.
     pub(crate) fn drop_layers(
         &self,
         layers: &[DiffId],
         blobs: &[(DiffId, Descriptor)],
     ) -> Result<(), RecordError> {
-        self.write_through(|transaction| {
+        if layers.is_empty() && blobs.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
             let mut layer = transaction.prepare("DELETE FROM layers WHERE diff_id = ?1")?;
             let mut blob =
                 transaction.prepare("DELETE FROM layer_blobs WHERE diff_id = ?1 AND descriptor = ?2")?;

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use tug_store::Store;
+use tug_store::layer::Settle;
 
-use crate::fixture::{bare, name};
+use crate::fixture::{bare, config, name};
 
 pub(crate) const NAMES_EACH: usize = 40;
+const BUILDS_EACH: usize = 15;
 
 /// A process that acts on a store.
 pub(crate) struct Child {
@@ -69,6 +71,8 @@ fn entry() {
     match act.as_str() {
         "set-names" => set_names(&store, &argument, NAMES_EACH),
         "set-names-forever" => set_names(&store, &argument, usize::MAX),
+        "build" => build(&store, &argument, BUILDS_EACH),
+        "build-forever" => build(&store, &argument, usize::MAX),
         "ingest" => ingest(&store),
         "lease" => lease(&store),
         other => panic!("act {other} is not known"),
@@ -80,6 +84,22 @@ fn set_names(store: &Store, who: &str, times: usize) {
     for round in 0..times {
         let image = store.images().write(&bare(&format!("{who} {round}"))).unwrap();
         store.names().set(&name(&format!("app-{who}:{round}")), &image.descriptor).unwrap();
+        println!("ready");
+    }
+}
+
+/// As builds do: a lease for each, layers that others make too, an image, a name that moves.
+fn build(store: &Store, who: &str, times: usize) {
+    for round in 0..times {
+        let _lease = store.lease().unwrap();
+        let layer = |text: String| {
+            let staged = store.layers().stage().unwrap();
+            std::fs::write(staged.fs().join("file"), text).unwrap();
+            staged.commit(Settle { epoch: Some(0) }).unwrap().diff_id
+        };
+        let layers = vec![layer(format!("shared {round}")), layer(format!("{who} {round}"))];
+        let image = store.images().write(&config(layers)).unwrap();
+        store.names().set(&name(&format!("app-{who}")), &image.descriptor).unwrap();
         println!("ready");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use tug_oci::{Compression, Digest, Index, Manifest, MediaType};
+use tug_oci::{Compression, Digest, Index, Manifest, MediaType, Platform};
 use tug_store::cache::CacheRecord;
-use tug_store::gc::{Collected, Policy};
+use tug_store::gc::{CollectError, Collected, Policy};
 use tug_store::image::Image;
 
+use crate::child::Child;
 use crate::fixture::{Fixture, name};
 
 fn collect(fixture: &Fixture, policy: Policy) -> Collected {
@@ -159,6 +160,30 @@ fn a_broken_image_is_told_and_can_be_removed() {
     assert!(problems.iter().any(|one| one.starts_with(&wanted)), "{problems:?}");
     collect(&fixture, Policy { all_images: true, ..Policy::default() });
     assert!(fixture.store.images().list().unwrap().is_empty());
+}
+
+#[test]
+fn builds_and_collections_take_turns() {
+    let fixture = Fixture::new();
+    let mut builders: Vec<Child> =
+        ["a", "b", "c"].iter().map(|who| Child::start("build", fixture.root(), who)).collect();
+    let policy = Policy { dangling: true, cache: true, ..Policy::default() };
+    for builder in &mut builders {
+        builder.ready(1);
+        match fixture.store.collect(&policy) {
+            Ok(_) | Err(CollectError::InUse(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    builders.into_iter().for_each(Child::finish);
+    fixture.assert_sound();
+    collect(&fixture, policy);
+    for who in ["a", "b", "c"] {
+        let target = fixture.store.names().get(&name(&format!("app-{who}"))).unwrap().unwrap();
+        let image = fixture.store.images().read(&target, &Platform::host()).unwrap();
+        assert!(is_whole(&fixture, &image));
+    }
+    assert_eq!(fs::read_dir(fixture.root().join("layers/sha256")).unwrap().count(), 4);
 }
 
 #[test]

@@ -40,6 +40,22 @@ fn killed_while_writing_images_and_names() {
 }
 
 #[test]
+fn killed_while_building() {
+    let fixture = Fixture::new();
+    for round in 0..20 {
+        let mut child = Child::start("build-forever", fixture.root(), &(round % 3).to_string());
+        child.ready(1 + round);
+        child.kill();
+        fixture.assert_sound();
+    }
+    let collected = fixture.store.collect(&Policy { dangling: true, ..Policy::default() }).unwrap();
+    assert!(!collected.images.is_empty());
+    fixture.assert_sound();
+    assert!(!fixture.has_leftovers());
+    assert_eq!(fixture.store.names().list().unwrap().len(), 3);
+}
+
+#[test]
 fn a_killed_process_holds_no_lease() {
     let fixture = Fixture::new();
     let garbage = fixture.store.content().put("text/plain", b"garbage").unwrap();

@@ -11,7 +11,7 @@ use tug_store::layer::Settle;
 
 /// A store in a directory that goes with it.
 pub(crate) struct Fixture {
-    pub(crate) directory: TempDir,
+    _directory: TempDir,
     pub(crate) store: Store,
 }
 
@@ -19,7 +19,7 @@ impl Fixture {
     pub(crate) fn new() -> Fixture {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("store")).unwrap();
-        Fixture { directory, store }
+        Fixture { _directory: directory, store }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -74,6 +74,8 @@ pub enum ClientError {
 }
 
 /// A registry client. May be shared between threads; keeps connections and tokens for the next call.
+///
+/// Its calls block, so an asynchronous program makes them on a thread for blocking work.
 pub struct Client {
     runtime: Runtime,
     session: Session,

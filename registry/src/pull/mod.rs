@@ -183,7 +183,7 @@ impl PullError {
     /// The request that failed, when it was one.
     pub fn request(&self) -> Option<&RequestError> {
         match self {
-            PullError::Resolve(error) => Some(&error.source),
+            PullError::Resolve(error) => Some(error.request()),
             PullError::Fetch { source, .. } => Some(source),
             _ => None,
         }

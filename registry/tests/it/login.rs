@@ -31,7 +31,10 @@ fn login_needs_the_right_password_and_the_right_authority() {
     assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
     let error = trusting.resolve(&reference(&host, "app:1")).unwrap_err();
     assert_eq!(error.request().status(), Some(401), "{}", chain(&error));
-    assert_eq!(error.request().hint(), Some(format!("log in first: tug login {host}")));
+    assert_eq!(
+        error.request().hint(),
+        Some(format!("it may be misspelt or private; to log in: tug login {host}"))
+    );
 }
 
 #[test]

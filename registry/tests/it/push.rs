@@ -62,6 +62,7 @@ fn round_trip_through_a_real_registry() {
         assert_eq!(pulled.target, image.descriptor);
         assert_eq!(fresh.file(&image.diff_ids, "etc/name").unwrap(), b"top");
         fresh.assert_sound();
+        assert_eq!(registry.log().contains("HTTP/2.0"), guard != Guard::Plain, "TLS speaks HTTP/2");
     }
 }
 

@@ -196,7 +196,8 @@ fn set_limits(spec: &mut Spec, ulimits: &[(String, u64, u64)]) -> Result<(), Sta
     let mut limits = Vec::new();
     for (name, soft, hard) in ulimits {
         let unknown = |_| StartError::Limit(name.clone());
-        let kind: PosixRlimitType = format!("RLIMIT_{}", name.to_ascii_uppercase()).parse().map_err(unknown)?;
+        let kind: PosixRlimitType =
+            format!("RLIMIT_{}", name.to_ascii_uppercase()).parse().map_err(unknown)?;
         let limit = PosixRlimitBuilder::default().typ(kind).soft(*soft).hard(*hard).build();
         let limit = limit.map_err(|_| StartError::Limit(name.clone()))?;
         limits.push(limit);

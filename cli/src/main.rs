@@ -1,6 +1,5 @@
 //! The binary `tug`: arguments in, wiring, terminal, exit code out. What another front end would need lives elsewhere.
 
-mod archive;
 mod cli;
 mod command;
 mod command_error;

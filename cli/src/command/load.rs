@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Parser;
+use tug_store::archive;
 
-use crate::archive::{self, Members};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
@@ -36,16 +36,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let shown =
         args.input.as_ref().map_or("the standard input".to_owned(), |path| path.display().to_string());
     let attempt = || format!("cannot load {shown}");
-    let members = match &args.input {
-        Some(path) => Members::of_path(path, &context.root),
-        None => Members::of_stream(io::stdin().lock(), &context.root),
+    let loaded = match &args.input {
+        Some(path) => archive::read_path(store, path),
+        None => archive::read(store, io::stdin()),
     };
-    for imported in archive::import(store, &members.trying(attempt)?).trying(attempt)? {
-        if imported.names.is_empty() {
-            let image = listing::read(store, &imported.target).trying(attempt)?;
-            context.line(format!("Loaded image ID: {}", image.id()))?;
+    for image in loaded.trying(attempt)? {
+        if image.names.is_empty() {
+            let read = listing::read(store, &image.descriptor).trying(attempt)?;
+            context.line(format!("Loaded image ID: {}", read.id()))?;
         }
-        for name in &imported.names {
+        for name in &image.names {
             context.line(format!("Loaded image: {}", name.familiar()))?;
         }
     }

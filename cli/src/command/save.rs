@@ -1,14 +1,16 @@
 //! `tug save`: writes images as an archive.
 
+use std::error::Error;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use tug_oci::Reference;
+use tug_oci::{Compression, Reference};
 use tug_store::Store;
+use tug_store::archive::{self, Saved};
+use tug_store::image::Image;
 
-use crate::archive::{self, DirSink, Export, Layout, Sink, TarSink};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
@@ -35,7 +37,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
-enum Format {
+pub(super) enum Format {
     Docker,
     Oci,
 }
@@ -45,37 +47,66 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let store = context.store()?;
     let _lease = store.lease()?;
     let exports = exports(&args.images, store)?;
-    let layout = match args.format {
-        Format::Docker => Layout::Docker,
-        Format::Oci => Layout::Oci,
-    };
-    write(store, &exports, layout, args.output.as_deref())?;
+    write(store, &exports, args.format, args.output.as_deref())?;
     Ok(Exit::SUCCESS)
 }
+
+/// An image, and the names it is to have in the archive.
+pub(super) type Export = (Image, Vec<Reference>);
 
 /// Writes an archive to a file, a directory or the standard output.
 pub(super) fn write(
     store: &Store,
     exports: &[Export],
-    layout: Layout,
+    format: Format,
     output: Option<&Path>,
 ) -> Result<(), CommandError> {
+    let packed: Vec<Export> = exports
+        .iter()
+        .map(|(image, names)| match format {
+            // Layers were never packed unless the image came from, or went to, a registry.
+            Format::Oci => Ok((store.images().packed(image, Compression::Gzip)?, names.clone())),
+            Format::Docker => Ok((image.clone(), names.clone())),
+        })
+        .collect::<Result<_, CommandError>>()?;
+    let saved: Vec<Saved<'_>> = packed.iter().map(|(image, names)| Saved { image, names }).collect();
+    let to = |out: &mut dyn Write| match format {
+        Format::Docker => archive::write_docker(store, &saved, out),
+        Format::Oci => archive::write_oci(store, &saved, out),
+    };
     let Some(path) = output else {
         refuse_terminal()?;
-        return written(
-            archive::export(store, exports, layout, &mut TarSink::new(io::stdout().lock())),
-            "the archive",
-        );
+        return to_stdout(to(&mut io::stdout().lock()));
     };
-    let shown = path.display().to_string();
-    if path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/') {
-        let mut sink = DirSink::create(path).trying(|| format!("cannot write into {shown}"))?;
-        return written(archive::export(store, exports, layout, &mut sink), &shown);
+    let attempt = || format!("cannot write {}", path.display());
+    let directory = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
+    match (directory, format) {
+        (true, Format::Oci) => archive::write_oci_dir(store, &saved, path).trying(attempt),
+        (true, Format::Docker) => {
+            let told =
+                Diagnostic::new(format!("{} is a directory, and a docker archive is a file", path.display()));
+            Err(told.hint("--format oci fills a directory").into())
+        }
+        (false, _) => to_file(path, |file| {
+            let mut out = BufWriter::with_capacity(BUFFER, file);
+            to(&mut out).trying(attempt)?;
+            out.flush().trying(attempt)
+        }),
     }
-    to_file(path, |file| {
-        let mut sink = TarSink::new(BufWriter::with_capacity(BUFFER, file));
-        let sink: &mut dyn Sink = &mut sink;
-        written(archive::export(store, exports, layout, sink), &shown)
+}
+
+/// When whoever reads the standard output went away, that is no failure to tell of.
+pub(super) fn to_stdout<T, E: Error + 'static>(result: Result<T, E>) -> Result<T, CommandError> {
+    result.map_err(|error| {
+        let mut at: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(cause) = at {
+            let io = cause.downcast_ref::<io::Error>();
+            if io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+                return CommandError::BrokenPipe;
+            }
+            at = cause.source();
+        }
+        CommandError::from(error).trying("cannot write to the standard output")
     })
 }
 
@@ -110,22 +141,12 @@ fn exports(images: &[String], store: &Store) -> Result<Vec<Export>, CommandError
     for text in images {
         let held = listing::find(store, text)?;
         let name = text.parse::<Reference>().ok().filter(|name| held.tags.contains(name));
-        match exports.iter_mut().find(|known| known.image.id() == held.id()) {
-            Some(known) => known.names.extend(name),
-            None => exports.push(Export { image: held.image, names: name.into_iter().collect() }),
+        match exports.iter_mut().find(|(image, _)| image.id() == held.id()) {
+            Some((_, names)) => names.extend(name),
+            None => exports.push((held.image, name.into_iter().collect())),
         }
     }
     Ok(exports)
-}
-
-/// A closed pipe is quiet, whatever was being written.
-fn written(result: Result<(), archive::ExportError>, to: &str) -> Result<(), CommandError> {
-    match result {
-        Err(archive::ExportError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
-            Err(CommandError::BrokenPipe)
-        }
-        other => other.trying(|| format!("cannot write {to}")),
-    }
 }
 
 const BUFFER: usize = 1 << 17;

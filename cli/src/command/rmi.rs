@@ -69,13 +69,16 @@ fn remove(text: &str, args: &Args, context: &Context, store: &Store) -> Result<D
             context.line(format!("Untagged: {}", name.familiar()))?;
         }
     }
-    let left =
-        held.tags.iter().chain(&held.digests).any(|name| !gone.contains(name) && points_here(store, name));
-    if left {
-        return Ok(Deleted::Nothing);
+    let mut left = Vec::new();
+    for name in held.tags.iter().chain(&held.digests).filter(|name| !gone.contains(name)) {
+        left.extend(store.names().get(name).trying(|| format!("cannot look up {}", name.familiar()))?);
     }
-    for target in &held.targets {
+    // The same image may be held by several manifests: as it was built and as it was pushed.
+    for target in held.targets.iter().filter(|target| !left.contains(target)) {
         store.images().forget(target).trying(|| format!("cannot delete image {text}"))?;
+    }
+    if !left.is_empty() {
+        return Ok(Deleted::Nothing);
     }
     context.line(format!("Deleted: {}", held.id()))?;
     Ok(Deleted::Image)

@@ -40,7 +40,7 @@ pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Color
 /// The instruction is told by the excerpt: the place and the reason are enough.
 fn message(error: &BuildError) -> Option<String> {
     let BuildError::Step { place, source, .. } = error else { return None };
-    match source {
+    match &**source {
         StepError::Run(RunError::ExitCode { exit_code, .. }) => {
             Some(format!("{place}: exit code: {exit_code}"))
         }

@@ -89,6 +89,9 @@ impl Context {
     pub(crate) fn tell(&self, error: &CommandError) {
         if let CommandError::Failed(diagnostic) = error {
             self.note(&diagnostic.render(self.stderr_colors()));
+            if let Some(detail) = diagnostic.detail.as_ref().filter(|_| self.debug) {
+                self.note(&format!("{detail}\n"));
+            }
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Diagnostic {
     pub(crate) excerpt: Option<String>,
     /// What to do about it.
     pub(crate) hints: Vec<String>,
+    /// All that is known, for those who look for a fault in tug.
+    pub(crate) detail: Option<String>,
     /// What the process ends with.
     pub(crate) exit: Exit,
 }
@@ -28,20 +30,22 @@ impl Diagnostic {
             causes: Vec::new(),
             excerpt: None,
             hints: Vec::new(),
+            detail: None,
             exit: Exit::FAILURE,
         }
     }
 
     /// An error and what caused it. A cause that the text above repeats is left out.
     pub(crate) fn of(error: &dyn Error) -> Diagnostic {
-        let mut diagnostic = Diagnostic::new(error.to_string());
+        let mut diagnostic = Diagnostic::new(told(error));
         diagnostic.add_sources(error);
+        diagnostic.detail = Some(format!("{error:#?}"));
         diagnostic
     }
 
     /// Adds an error and its sources as causes.
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Diagnostic {
-        self.add_cause(error.to_string());
+        self.add_cause(told(error));
         self.add_sources(error);
         self
     }
@@ -86,7 +90,7 @@ impl Diagnostic {
         let mut source = error.source();
         let mut depth = 0;
         while let Some(cause) = source.filter(|_| depth < CAUSES_MAX) {
-            self.add_cause(cause.to_string());
+            self.add_cause(told(cause));
             source = cause.source();
             depth += 1;
         }
@@ -94,9 +98,18 @@ impl Diagnostic {
 
     fn add_cause(&mut self, cause: String) {
         let last = self.causes.last().unwrap_or(&self.message);
-        if !last.ends_with(&cause) {
+        if !cause.is_empty() && !last.ends_with(&cause) {
             self.causes.push(cause);
         }
+    }
+}
+
+/// An error's own words. The system's number for it means nothing to a person.
+fn told(error: &dyn Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((words, number)) if number.ends_with(')') => words.to_owned(),
+        _ => text,
     }
 }
 
@@ -168,6 +181,12 @@ mod tests {
             diagnostic.render(Colors::Off),
             "Error: cannot pull app:1: manifest cannot be read: disk is gone\nHint: buy a disk\n"
         );
+    }
+
+    #[test]
+    fn the_systems_numbers_are_left_out() {
+        let error = std::io::Error::from_raw_os_error(2);
+        assert_eq!(Diagnostic::of(&error).render(Colors::Off), "Error: No such file or directory\n");
     }
 
     #[test]

@@ -125,15 +125,16 @@ fn forward(streams: [(Stream, OwnedFd); 2], output: &dyn OutputSink, check: impl
             open.iter().map(|(_, file)| PollFd::new(file, PollFlags::IN)).collect();
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, Some(&PAUSE)))?;
         let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
-        for at in (0..ready.len()).rev().filter(|at| ready[*at]) {
-            let (stream, file) = &mut open[at];
+        let mut ended = Vec::new();
+        for (at, (stream, file)) in open.iter_mut().enumerate().filter(|(at, _)| ready[*at]) {
             match file.read(&mut buffer) {
-                Ok(0) => drop(open.remove(at)),
+                Ok(0) => ended.push(at),
                 Ok(count) => output.write(*stream, &buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        ended.iter().rev().for_each(|at| drop(open.remove(*at)));
     }
     Ok(())
 }

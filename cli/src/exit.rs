@@ -9,12 +9,10 @@ impl Exit {
     pub(crate) const SUCCESS: Exit = Exit(0);
     /// The command failed; also a missing argument or an unknown command.
     pub(crate) const FAILURE: Exit = Exit(1);
+    // In `run`, 126 says that the command cannot be executed and 127 that it was not found: those come from the runner.
+
     /// A flag that does not exist or a value it does not take; in `run`, any failure of tug's own.
     pub(crate) const USAGE: Exit = Exit(125);
-    /// `run`: the command was found but cannot be executed.
-    pub(crate) const CANNOT_INVOKE: Exit = Exit(126);
-    /// `run`: the command was not found.
-    pub(crate) const NOT_FOUND: Exit = Exit(127);
     /// Whoever read the output went away (as if killed by SIGPIPE).
     pub(crate) const BROKEN_PIPE: Exit = Exit(141);
 

@@ -132,9 +132,7 @@ impl Held {
     fn merge(&mut self, listed: Listed, image: &Image) {
         let travelled = travelled(image);
         for name in listed.names {
-            if name.digest().is_some() {
-                self.digests.push(name.with_digest(listed.target.digest.clone()));
-            } else if travelled {
+            if travelled || name.digest().is_some() {
                 self.digests.push(name.with_digest(listed.target.digest.clone()));
             }
             if name.tag().is_some() && name.digest().is_none() {

@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Build(build::Args),
+    Build(Box<build::Args>),
     Prune(PruneArgs),
 }
 
@@ -36,7 +36,7 @@ struct PruneArgs {
 /// Does what the verb says.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     match args.verb {
-        Verb::Build(args) => build::run(args, context),
+        Verb::Build(args) => build::run(*args, context),
         Verb::Prune(args) => {
             let policy = Policy { cache: true, ..Policy::default() };
             prune::collect(&policy, &["the build cache"], args.force, context)

@@ -40,12 +40,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         Some(path) => archive::read_path(store, path),
         None => archive::read(store, io::stdin()),
     };
-    for loaded in loaded.trying(attempt)? {
-        if loaded.names.is_empty() {
-            let image = listing::read(store, &loaded.descriptor).trying(attempt)?;
-            context.line(format!("Loaded image ID: {}", image.id()))?;
+    for image in loaded.trying(attempt)? {
+        if image.names.is_empty() {
+            let read = listing::read(store, &image.descriptor).trying(attempt)?;
+            context.line(format!("Loaded image ID: {}", read.id()))?;
         }
-        for name in &loaded.names {
+        for name in &image.names {
             context.line(format!("Loaded image: {}", name.familiar()))?;
         }
     }

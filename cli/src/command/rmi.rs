@@ -3,7 +3,7 @@
 use clap::Parser;
 use tug_oci::Reference;
 use tug_store::Store;
-use tug_store::gc::Policy;
+use tug_store::gc::{CollectError, Policy};
 
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
@@ -46,7 +46,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         }
     }
     if deleted == Deleted::Image {
-        store.collect(&Policy::default()).trying(|| "cannot give the space back")?;
+        match store.collect(&Policy::default()) {
+            // The next collection takes what is left.
+            Ok(_) | Err(CollectError::InUse(_)) => {}
+            Err(error) => return Err(error).trying(|| "cannot give the space back"),
+        }
     }
     Ok(exit)
 }
@@ -65,13 +69,16 @@ fn remove(text: &str, args: &Args, context: &Context, store: &Store) -> Result<D
             context.line(format!("Untagged: {}", name.familiar()))?;
         }
     }
-    let left =
-        held.tags.iter().chain(&held.digests).any(|name| !gone.contains(name) && points_here(store, name));
-    if left {
-        return Ok(Deleted::Nothing);
+    let mut left = Vec::new();
+    for name in held.tags.iter().chain(&held.digests).filter(|name| !gone.contains(name)) {
+        left.extend(store.names().get(name).trying(|| format!("cannot look up {}", name.familiar()))?);
     }
-    for target in &held.targets {
+    // The same image may be held by several manifests: as it was built and as it was pushed.
+    for target in held.targets.iter().filter(|target| !left.contains(target)) {
         store.images().forget(target).trying(|| format!("cannot delete image {text}"))?;
+    }
+    if !left.is_empty() {
+        return Ok(Deleted::Nothing);
     }
     context.line(format!("Deleted: {}", held.id()))?;
     Ok(Deleted::Image)
@@ -104,9 +111,4 @@ fn names_to_remove(text: &str, held: &Held, force: bool) -> Result<Vec<Reference
         gone.extend(held.digests.iter().filter(same).cloned());
     }
     Ok(gone)
-}
-
-/// Whether the store has this very name. (A digest is also shown where only a tag led to it.)
-fn points_here(store: &Store, name: &Reference) -> bool {
-    matches!(store.names().get(name), Ok(Some(_)))
 }

@@ -1,5 +1,6 @@
 //! `tug save`: writes images as an archive.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, ValueEnum};
 use tug_oci::{Compression, Reference};
 use tug_store::Store;
-use tug_store::archive::{self, SaveError, Saved};
+use tug_store::archive::{self, Saved};
 use tug_store::image::Image;
 
 use crate::command_error::{Attempt, CommandError};
@@ -37,9 +38,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
 pub(super) enum Format {
-    /// A docker archive.
     Docker,
-    /// An OCI layout.
     Oci,
 }
 
@@ -47,64 +46,68 @@ pub(super) enum Format {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let store = context.store()?;
     let _lease = store.lease()?;
-    let images = asked_for(&args.images, store)?;
-    let saved: Vec<Saved<'_>> = images.iter().map(|(image, names)| Saved { image, names }).collect();
-    write(store, &saved, args.format, args.output.as_deref())?;
+    let exports = exports(&args.images, store)?;
+    write(store, &exports, args.format, args.output.as_deref())?;
     Ok(Exit::SUCCESS)
 }
+
+/// An image, and the names it is to have in the archive.
+pub(super) type Export = (Image, Vec<Reference>);
 
 /// Writes an archive to a file, a directory or the standard output.
 pub(super) fn write(
     store: &Store,
-    images: &[Saved<'_>],
+    exports: &[Export],
     format: Format,
     output: Option<&Path>,
 ) -> Result<(), CommandError> {
-    let packed = match format {
-        Format::Docker => None,
-        Format::Oci => Some(packed(store, images)?),
+    let packed: Vec<Export> = exports
+        .iter()
+        .map(|(image, names)| match format {
+            // Layers were never packed unless the image came from, or went to, a registry.
+            Format::Oci => Ok((store.images().packed(image, Compression::Gzip)?, names.clone())),
+            Format::Docker => Ok((image.clone(), names.clone())),
+        })
+        .collect::<Result<_, CommandError>>()?;
+    let saved: Vec<Saved<'_>> = packed.iter().map(|(image, names)| Saved { image, names }).collect();
+    let to = |out: &mut dyn Write| match format {
+        Format::Docker => archive::write_docker(store, &saved, out),
+        Format::Oci => archive::write_oci(store, &saved, out),
     };
     let Some(path) = output else {
         refuse_terminal()?;
-        return written(write_tar(store, images, packed.as_deref(), &mut io::stdout().lock()), "the archive");
+        return to_stdout(to(&mut io::stdout().lock()));
     };
-    let shown = path.display().to_string();
-    if path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/') {
-        return match packed {
-            Some(packed) => {
-                written(archive::write_oci_dir(store, &with_names(&packed, images), path), &shown)
+    let attempt = || format!("cannot write {}", path.display());
+    let directory = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
+    match (directory, format) {
+        (true, Format::Oci) => archive::write_oci_dir(store, &saved, path).trying(attempt),
+        (true, Format::Docker) => {
+            let told =
+                Diagnostic::new(format!("{} is a directory, and a docker archive is a file", path.display()));
+            Err(told.hint("--format oci fills a directory").into())
+        }
+        (false, _) => to_file(path, |file| {
+            let mut out = BufWriter::with_capacity(BUFFER, file);
+            to(&mut out).trying(attempt)?;
+            out.flush().trying(attempt)
+        }),
+    }
+}
+
+/// When whoever reads the standard output went away, that is no failure to tell of.
+pub(super) fn to_stdout<T, E: Error + 'static>(result: Result<T, E>) -> Result<T, CommandError> {
+    result.map_err(|error| {
+        let mut at: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(cause) = at {
+            let io = cause.downcast_ref::<io::Error>();
+            if io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+                return CommandError::BrokenPipe;
             }
-            None => Err(Diagnostic::new(format!("cannot write a docker archive into the directory {shown}"))
-                .hint("name a file, or choose --format oci (type=oci) for a directory")
-                .into()),
-        };
-    }
-    to_file(path, |file| {
-        let mut file = BufWriter::with_capacity(BUFFER, file);
-        written(write_tar(store, images, packed.as_deref(), &mut file), &shown)?;
-        file.flush().trying(|| format!("cannot write {shown}"))
+            at = cause.source();
+        }
+        CommandError::from(error).trying("cannot write to the standard output")
     })
-}
-
-fn write_tar(
-    store: &Store,
-    images: &[Saved<'_>],
-    packed: Option<&[Image]>,
-    out: &mut dyn Write,
-) -> Result<(), SaveError> {
-    match packed {
-        Some(packed) => archive::write_oci(store, &with_names(packed, images), out),
-        None => archive::write_docker(store, images, out),
-    }
-}
-
-fn packed(store: &Store, images: &[Saved<'_>]) -> Result<Vec<Image>, CommandError> {
-    let pack = |saved: &Saved<'_>| store.images().packed(saved.image, Compression::Gzip);
-    images.iter().map(|saved| pack(saved).trying(|| "cannot pack the image")).collect()
-}
-
-fn with_names<'a>(packed: &'a [Image], images: &[Saved<'a>]) -> Vec<Saved<'a>> {
-    packed.iter().zip(images).map(|(image, saved)| Saved { image, names: saved.names }).collect()
 }
 
 /// Writes beside the file, and puts it in place when all went well.
@@ -133,27 +136,17 @@ pub(super) fn refuse_terminal() -> Result<(), CommandError> {
 }
 
 /// Images with the names they were asked for by; those given by id go without.
-fn asked_for(texts: &[String], store: &Store) -> Result<Vec<(Image, Vec<Reference>)>, CommandError> {
-    let mut images: Vec<(Image, Vec<Reference>)> = Vec::new();
-    for text in texts {
+fn exports(images: &[String], store: &Store) -> Result<Vec<Export>, CommandError> {
+    let mut exports: Vec<Export> = Vec::new();
+    for text in images {
         let held = listing::find(store, text)?;
         let name = text.parse::<Reference>().ok().filter(|name| held.tags.contains(name));
-        match images.iter_mut().find(|(known, _)| known.id() == held.id()) {
+        match exports.iter_mut().find(|(image, _)| image.id() == held.id()) {
             Some((_, names)) => names.extend(name),
-            None => images.push((held.image, name.into_iter().collect())),
+            None => exports.push((held.image, name.into_iter().collect())),
         }
     }
-    Ok(images)
-}
-
-/// A closed pipe is quiet, whatever was being written.
-fn written(result: Result<(), SaveError>, to: &str) -> Result<(), CommandError> {
-    match result {
-        Err(SaveError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
-            Err(CommandError::BrokenPipe)
-        }
-        other => other.trying(|| format!("cannot write {to}")),
-    }
+    Ok(exports)
 }
 
 const BUFFER: usize = 1 << 17;

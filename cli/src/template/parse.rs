@@ -11,9 +11,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
     let mut pieces = split(text)?.into_iter().peekable();
     let (nodes, end) = block(&mut pieces, 0)?;
     match end {
-        End::Text => Ok(nodes),
-        End::Else(_) => Err(TemplateError::Unbalanced("else".to_owned())),
-        End::End => Err(TemplateError::Unbalanced("end".to_owned())),
+        Stop::Text => Ok(nodes),
+        Stop::Else(_) => Err(TemplateError::Unbalanced("else".to_owned())),
+        Stop::End => Err(TemplateError::Unbalanced("end".to_owned())),
     }
 }
 
@@ -36,7 +36,7 @@ enum Token {
 }
 
 /// What ended a block.
-enum End {
+enum Stop {
     Text,
     /// With the rest of the action (`else if …`).
     Else(Vec<Token>),
@@ -182,7 +182,7 @@ fn path(mut text: &str) -> (Vec<String>, &str) {
 
 type Pieces = Peekable<vec::IntoIter<Piece>>;
 
-fn block(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, End), TemplateError> {
+fn block(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, Stop), TemplateError> {
     if depth > DEPTH_MAX {
         return Err(TemplateError::TooDeep);
     }
@@ -196,8 +196,8 @@ fn block(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, End), Template
             Piece::Action(tokens) => tokens,
         };
         match (&tokens[0], tokens.len()) {
-            (Token::Word(word), 1) if word == "end" => return Ok((nodes, End::End)),
-            (Token::Word(word), _) if word == "else" => return Ok((nodes, End::Else(tokens[1..].to_vec()))),
+            (Token::Word(word), 1) if word == "end" => return Ok((nodes, Stop::End)),
+            (Token::Word(word), _) if word == "else" => return Ok((nodes, Stop::Else(tokens[1..].to_vec()))),
             (Token::Word(word), _) if matches!(word.as_str(), "if" | "with" | "range") => {
                 nodes.push(nested(word, &tokens[1..], pieces, depth)?);
             }
@@ -209,7 +209,7 @@ fn block(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, End), Template
             _ => nodes.push(Node::Print(pipeline(&tokens, depth)?)),
         }
     }
-    Ok((nodes, End::Text))
+    Ok((nodes, Stop::Text))
 }
 
 /// A block that ends with `end`, with its `else` parts.
@@ -217,13 +217,13 @@ fn nested(word: &str, head: &[Token], pieces: &mut Pieces, depth: usize) -> Resu
     let unbalanced = || TemplateError::Unbalanced(word.to_owned());
     let (body, end) = block(pieces, depth + 1)?;
     let otherwise = match end {
-        End::Text => return Err(unbalanced()),
-        End::End => Vec::new(),
-        End::Else(rest) if rest.is_empty() => match block(pieces, depth + 1)? {
-            (nodes, End::End) => nodes,
+        Stop::Text => return Err(unbalanced()),
+        Stop::End => Vec::new(),
+        Stop::Else(rest) if rest.is_empty() => match block(pieces, depth + 1)? {
+            (nodes, Stop::End) => nodes,
             _ => return Err(unbalanced()),
         },
-        End::Else(rest) => match &rest[0] {
+        Stop::Else(rest) => match &rest[0] {
             Token::Word(next) if next == "if" || next == "with" => {
                 vec![nested(next, &rest[1..], pieces, depth + 1)?]
             }

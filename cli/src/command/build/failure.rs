@@ -1,6 +1,6 @@
 //! What a person is told when a build fails: the instruction, the end of its output, the reason.
 
-use tug_builder::{BuildError, Place};
+use tug_builder::{BuildError, Place, RunError, StepError};
 use tug_dockerfile::render;
 
 use crate::command_error::CommandError;
@@ -9,6 +9,7 @@ use crate::progress::Failure;
 
 /// The error with an excerpt of the Dockerfile and of the failed step's output.
 pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Colors) -> CommandError {
+    let message = message(&error);
     let mut excerpt = String::new();
     if let (Some(failure), BuildError::Step { .. }) = (&failure, &error) {
         excerpt.push_str(&output(failure, colors));
@@ -27,9 +28,24 @@ pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Color
         _ => {}
     }
     CommandError::from(error).map(|mut diagnostic| {
+        if let Some(message) = message {
+            diagnostic.message = message;
+        }
+        diagnostic.causes.retain(|cause| !cause.starts_with("cannot get image "));
         diagnostic.excerpt = Some(excerpt).filter(|text| !text.is_empty());
         diagnostic.trying("build failed")
     })
+}
+
+/// The instruction is told by the excerpt: the place and the reason are enough.
+fn message(error: &BuildError) -> Option<String> {
+    let BuildError::Step { place, source, .. } = error else { return None };
+    match &**source {
+        StepError::Run(RunError::ExitCode { exit_code, .. }) => {
+            Some(format!("{place}: exit code: {exit_code}"))
+        }
+        source => Some(format!("{place}: {source}")),
+    }
 }
 
 fn output(failure: &Failure, colors: Colors) -> String {

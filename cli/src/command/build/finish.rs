@@ -1,18 +1,18 @@
 //! What is done with a built image: its names, its way to registries, its exports.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use tug_oci::Reference;
 use tug_registry::{Transfer, TransferKind, TransferState};
 use tug_store::Store;
-use tug_store::archive::{self, Saved};
+use tug_store::archive;
 use tug_store::image::Image;
 
 use super::Args;
 use super::output::{Output, OutputKind};
-use crate::command::save::Format;
-use crate::command::{push, save};
+use crate::command::push;
+use crate::command::save::{self, Format};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::progress::{OwnStep, Progress};
@@ -72,28 +72,26 @@ impl Finish<'_> {
         let format = match output.kind {
             OutputKind::Oci => Format::Oci,
             OutputKind::Docker => Format::Docker,
-            OutputKind::Tar => return self.rootfs_tar(dest),
-            OutputKind::Local => return self.rootfs_directory(dest.unwrap_or(Path::new("."))),
+            OutputKind::Tar => return self.flatten(dest),
+            OutputKind::Local => {
+                let dest = dest.unwrap_or(Path::new("."));
+                let attempt = || format!("cannot export to {}", dest.display());
+                return archive::export_dir(self.store, self.image.diff_ids(), dest).trying(attempt);
+            }
             OutputKind::Image | OutputKind::Registry => return Ok(()),
         };
-        save::write(self.store, &[Saved { image: self.image, names: self.names }], format, dest)
+        save::write(self.store, &[(self.image.clone(), self.names.to_vec())], format, dest)
     }
 
-    fn rootfs_tar(&self, dest: Option<&Path>) -> Result<(), CommandError> {
-        let write = |out: &mut dyn Write| -> Result<(), CommandError> {
-            archive::flatten(self.store, self.image.diff_ids(), &mut *out)?;
-            out.flush().map_err(|error| CommandError::output(&error))
-        };
+    fn flatten(&self, dest: Option<&Path>) -> Result<(), CommandError> {
+        let layers = self.image.diff_ids();
         match dest {
-            None => write(&mut io::stdout().lock()),
-            Some(path) => save::to_file(path, |mut file| write(&mut file))
-                .trying(|| format!("cannot export to {}", path.display())),
+            None => save::to_stdout(archive::flatten(self.store, layers, io::stdout().lock())).map(drop),
+            Some(path) => save::to_file(path, |file| {
+                let attempt = || format!("cannot export to {}", path.display());
+                archive::flatten(self.store, layers, file).trying(attempt).map(drop)
+            }),
         }
-    }
-
-    fn rootfs_directory(&self, dest: &Path) -> Result<(), CommandError> {
-        archive::export_dir(self.store, self.image.diff_ids(), dest)
-            .trying(|| format!("cannot export to {}", dest.display()))
     }
 }
 

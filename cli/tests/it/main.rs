@@ -1,5 +1,5 @@
 //! Drives the built `tug` as a person would. Needs root, busybox-static, docker-registry, skopeo, umoci and podman.
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod archive;
 mod build;

@@ -15,7 +15,7 @@ use tug_store::snapshot::PrepareError;
 
 use crate::copy::{CopyError, read_text, view};
 use crate::filesystem::Layers;
-use crate::op::{CacheMount, CopyOp, ExecOp, OpMountSource, SecretMount, SecretTarget, Unpack};
+use crate::op::{CacheMount, CacheStart, CopyOp, ExecOp, OpMountSource, SecretMount, SecretTarget, Unpack};
 use crate::ports::{
     Access, ExecError, ExecMount, ExecMountSource, ExecStep, Executor, HostFiles, OutputSink,
 };
@@ -249,6 +249,13 @@ impl Mounts<'_> {
     /// The folder of a cache mount, made on first use, and locked as its sharing asks.
     fn cache(&mut self, target: &str, cache: &CacheMount) -> Result<PathBuf, RunError> {
         let failed = |source| RunError::Mount { target: target.to_owned(), source };
+        if cache.start == CacheStart::Empty {
+            let staged = self.runner.store.layers().stage()?;
+            self.begin(staged.fs(), cache, target)?;
+            let path = staged.fs().to_owned();
+            self.held.push(Held::Directory(staged));
+            return Ok(path);
+        }
         let source = cache.input.map(|input| self.inputs[input]);
         let identity = format!("{}\0{}\0{source:?}", cache.id, cache.source);
         let folder = self.runner.store.root().join(CACHE_MOUNTS).join(Digest::of(identity.as_bytes()).hex());
@@ -282,17 +289,24 @@ impl Mounts<'_> {
         }
     }
 
+    /// What a cache holds at first.
+    fn begin(&self, folder: &Path, cache: &CacheMount, target: &str) -> Result<(), RunError> {
+        let failed = |source| RunError::Mount { target: target.to_owned(), source };
+        own(folder, &cache.ownership, CACHE_MODE).map_err(failed)?;
+        let Some(input) = cache.input else {
+            return Ok(());
+        };
+        let from = format!("/{}", cache.source);
+        fill(self.runner.store, &self.inputs[input].diff_ids, &from, folder)
+            .map_err(|source| RunError::Fill { target: target.to_owned(), source: Box::new(source) })
+    }
+
     /// Fills a cache beside its place, and renames it there: it is whole or not there at all.
     fn begin_cache(&self, place: &Path, cache: &CacheMount, target: &str) -> Result<(), RunError> {
         let failed = |source| RunError::Mount { target: target.to_owned(), source };
         let begun = place.with_extension(format!("{}.new", std::process::id()));
         std::fs::create_dir_all(&begun).map_err(failed)?;
-        own(&begun, &cache.ownership, CACHE_MODE).map_err(failed)?;
-        if let Some(input) = cache.input {
-            let from = format!("/{}", cache.source);
-            fill(self.runner.store, &self.inputs[input].diff_ids, &from, &begun)
-                .map_err(|source| RunError::Fill { target: target.to_owned(), source: Box::new(source) })?;
-        }
+        self.begin(&begun, cache, target)?;
         match std::fs::rename(&begun, place) {
             // Somebody who shares it was quicker.
             Err(_) if place.exists() => std::fs::remove_dir_all(&begun).map_err(failed),

@@ -216,3 +216,52 @@ fn hex(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_hashes() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").to_string(), empty);
+        assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
+        let mut digester = Digester::new(Algorithm::Sha512);
+        digester.update(b"a");
+        digester.update(b"bc");
+        assert!(digester.finish().to_string().starts_with("sha512:ddaf35a193617abacc417349ae204131"));
+    }
+
+    #[test]
+    fn only_well_formed_digests_exist() {
+        let good = Digest::of(b"").to_string();
+        assert_eq!(good.parse::<Digest>().unwrap().to_string(), good);
+        for bad in [
+            "",
+            ":",
+            "sha256",
+            "sha256:",
+            "sha256:abc",
+            &good.to_uppercase(),
+            &format!("{good}0"),
+            &good[..good.len() - 1],
+            &good.replace("sha256:", "sha256:/"),
+            &good.replace("sha256", "md5"),
+            &good.replace("sha256", "sha512"),
+            &good.replace('e', "g"),
+            "sha256:../../../../../../../../../../../../../../../../../../etc/passwd",
+        ] {
+            assert!(bad.parse::<Digest>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<Digest>(bad.into()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn chain_ids_fold_from_the_lowest_layer_up() {
+        let (a, b) = (DiffId(Digest::of(b"a")), DiffId(Digest::of(b"b")));
+        assert_eq!(ChainId::of(&[]), None);
+        assert_eq!(ChainId::of(std::slice::from_ref(&a)), Some(ChainId(a.0.clone())));
+        let two = Digest::of(format!("{a} {b}").as_bytes());
+        assert_eq!(ChainId::of(&[a, b]), Some(ChainId(two)));
+    }
+}

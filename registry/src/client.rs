@@ -16,7 +16,7 @@ use crate::credential::{Credentials, Secret};
 use crate::exchange::Exchange;
 use crate::login::{LoginError, LoginOutcome};
 use crate::progress::{Progress, Silent};
-use crate::pull::{PullError, Pulled};
+use crate::pull::{Pull, PullError, Pulled, Turns};
 use crate::push::{Push, PushError, Pushed};
 use crate::resolve::{ResolveError, Resolved};
 use crate::session::Session;
@@ -74,11 +74,14 @@ pub enum ClientError {
 }
 
 /// A registry client. May be shared between threads; keeps connections and tokens for the next call.
+///
+/// Its calls block, so an asynchronous program makes them on a thread for blocking work.
 pub struct Client {
     runtime: Runtime,
     session: Session,
     parallel: usize,
     retry: Retry,
+    turns: Turns,
 }
 
 impl Client {
@@ -102,7 +105,8 @@ impl Client {
         });
         let exchange = Arc::new(Exchange::new(transport, user_agent));
         let session = Session::new(exchange, Authorizer::new(options.credentials), options.retry);
-        Ok(Client { runtime, session, parallel: options.parallel.max(1), retry: options.retry })
+        let (parallel, retry) = (options.parallel.max(1), options.retry);
+        Ok(Client { runtime, session, parallel, retry, turns: Turns::default() })
     }
 
     /// Asks the registry what a reference points to: manifest or index, whole, its digest checked.
@@ -118,8 +122,7 @@ impl Client {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Pulled, PullError> {
-        let what = (reference, platform);
-        self.runtime.block_on(crate::pull::pull(&self.session, store, what, self.parallel, progress))
+        self.runtime.block_on(self.pulling(store, reference, progress).run(platform))
     }
 
     /// Fetches manifest and config only. Nothing is named or recorded: the caller's lease keeps it.
@@ -129,8 +132,8 @@ impl Client {
         reference: &Reference,
         platform: &Platform,
     ) -> Result<Image, PullError> {
-        let image = crate::pull::image(&self.session, store, reference, platform, &Silent);
-        self.runtime.block_on(image).map(|(_, image)| image)
+        let pull = self.pulling(store, reference, &Silent);
+        self.runtime.block_on(pull.image(platform)).map(|(_, image)| image)
     }
 
     /// Fetches the layers of an image that the store does not have yet. The caller's lease keeps them.
@@ -141,9 +144,8 @@ impl Client {
         image: &Image,
         progress: &dyn Progress,
     ) -> Result<(), PullError> {
-        let what = (reference, image);
-        let fetch = crate::pull::fetch_layers(&self.session, store, what, self.parallel, progress);
-        self.runtime.block_on(fetch).map(drop)
+        let pull = self.pulling(store, reference, progress);
+        self.runtime.block_on(pull.layers(image)).map(drop)
     }
 
     /// Pushes what a manifest or index descriptor of the store leads to. Layers that were never packed are packed
@@ -172,6 +174,16 @@ impl Client {
         let session = Session::new(Arc::clone(&self.session.exchange), authorizer, self.retry);
         self.runtime.block_on(crate::login::login(&session, registry))?;
         Ok(LoginOutcome { credential })
+    }
+
+    fn pulling<'a>(
+        &'a self,
+        store: &'a Store,
+        reference: &'a Reference,
+        progress: &'a dyn Progress,
+    ) -> Pull<'a> {
+        let (session, parallel, turns) = (&self.session, self.parallel, &self.turns);
+        Pull { session, store, reference, progress, parallel, turns }
     }
 }
 

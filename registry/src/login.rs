@@ -18,10 +18,17 @@ pub struct LoginOutcome {
 #[error("cannot log in to {registry}")]
 pub struct LoginError {
     /// The registry.
-    pub registry: String,
+    registry: String,
     /// What came back.
     #[source]
-    pub source: RequestError,
+    source: RequestError,
+}
+
+impl LoginError {
+    /// The request that failed.
+    pub fn request(&self) -> &RequestError {
+        &self.source
+    }
 }
 
 /// An authorizer that knows only the credential that is being tried.

@@ -23,10 +23,17 @@ pub struct Resolved {
 #[error("cannot resolve {reference}")]
 pub struct ResolveError {
     /// What was asked for.
-    pub reference: Box<Reference>,
+    reference: Box<Reference>,
     /// What came back.
     #[source]
-    pub source: RequestError,
+    source: RequestError,
+}
+
+impl ResolveError {
+    /// The request that failed.
+    pub fn request(&self) -> &RequestError {
+        &self.source
+    }
 }
 
 pub(crate) async fn resolve(session: &Session, reference: &Reference) -> Result<Resolved, ResolveError> {

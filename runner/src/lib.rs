@@ -9,8 +9,8 @@
 //! makes mounts, terminal and credentials by file descriptor and becomes the program. Each failed step comes back
 //! as a [`SetupError`] that says which step it was and on what.
 //!
-//! *Invariant:* nothing that an image holds is followed out of its root file system, and a container never outlives
-//! its caller.
+//! *Invariant:* nothing that an image holds is followed out of its root file system, and a container with a pid
+//! namespace of its own never outlives its caller.
 //!
 //! ```no_run
 //! use tug_runner::{Bundle, Cancel, Rootfs, Stdio, default::Builder};

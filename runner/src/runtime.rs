@@ -138,7 +138,10 @@ impl Container {
         match event {
             _ if self.cancel.is_killed() => Err(RunError::Cancelled),
             Some(Received { event: Event::Exited(status), .. }) => Ok(status),
-            _ => Err(RunError::HelperLost),
+            _ => {
+                self.kill();
+                Err(RunError::HelperLost)
+            }
         }
     }
 
@@ -171,6 +174,14 @@ impl Container {
 
     fn next_event(&self) -> Result<Option<Received>, RunError> {
         wire::receive(self.control.as_fd()).map_err(|source| RunError::Control { source })
+    }
+
+    /// Kills it without the helper, which may be gone.
+    fn kill(&self) {
+        if let Some(process) = &self.process {
+            // It may have ended already.
+            let _ = sys::send_signal(process.as_fd(), libc::SIGKILL);
+        }
     }
 
     /// Waits for the helper's end, so that nothing of the container is left when its exit status is known.
@@ -234,9 +245,7 @@ impl Drop for Container {
     fn drop(&mut self) {
         if self.helper.is_some() {
             let _ = self.signal(libc::SIGKILL);
-            if let Some(process) = &self.process {
-                let _ = sys::send_signal(process.as_fd(), libc::SIGKILL);
-            }
+            self.kill();
             self.reap();
         }
     }

@@ -116,7 +116,7 @@ pub(crate) struct MountChange {
 /// Gives every signal its default action and unblocks all.
 pub(crate) fn reset_signals() {
     for signal in 1..=SIGNAL_MAX {
-        // SAFETY: SIG_DFL is a valid action for each; for KILL and STOP the call fails without effect.
+        // SAFETY: SIG_DFL is a valid action for each; for KILL, STOP and libc's own the call fails without effect.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     // SAFETY: an all-zero set is valid and becomes the empty one.
@@ -204,4 +204,4 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-const SIGNAL_MAX: i32 = 31;
+const SIGNAL_MAX: i32 = 64;

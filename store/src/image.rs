@@ -91,7 +91,7 @@ pub enum ImageError {
         target: Digest,
         /// What went wrong.
         #[source]
-        source: FlushError,
+        source: Box<FlushError>,
     },
     /// A blob of the image cannot be written.
     #[error("cannot write the image")]
@@ -167,7 +167,7 @@ pub enum ImageError {
         layer: DiffId,
         /// What went wrong.
         #[source]
-        source: PackError,
+        source: Box<PackError>,
     },
     /// A blob of the image cannot be read.
     #[error("cannot read the image")]
@@ -255,7 +255,8 @@ impl Images {
         if self.records.has_image(&target.digest)? {
             return Ok(());
         }
-        let unflushed = |source| ImageError::Flush { target: target.digest.clone(), source };
+        let unflushed =
+            |source| ImageError::Flush { target: target.digest.clone(), source: Box::new(source) };
         let flushed = flush(&self.root, &self.records).map_err(unflushed)?;
         Ok(self.records.add_image(target, (now(), &flushed))?)
     }
@@ -324,7 +325,7 @@ impl Images {
 
     /// A layer as a plain tar that has not been written: its digest is its diff id.
     fn plain(&self, layer: &DiffId) -> Result<Descriptor, ImageError> {
-        let unmeasured = |source| ImageError::Pack { layer: layer.clone(), source };
+        let unmeasured = |source| ImageError::Pack { layer: layer.clone(), source: Box::new(source) };
         let size = self.layers.size(layer).map_err(unmeasured)?;
         let size = size.ok_or_else(|| ImageError::MissingLayer(layer.clone()))?;
         Ok(Descriptor::new(MediaType::layer(Compression::None), layer.0.clone(), size))

@@ -48,7 +48,7 @@ pub enum NameError {
         name: String,
         /// What went wrong.
         #[source]
-        source: FlushError,
+        source: Box<FlushError>,
     },
     /// A collection is under way.
     #[error(transparent)]
@@ -75,7 +75,7 @@ impl Names {
             return Ok(());
         }
         let flushed = flush(&self.root, &self.records)
-            .map_err(|source| NameError::Flush { name: name.familiar(), source })?;
+            .map_err(|source| NameError::Flush { name: name.familiar(), source: Box::new(source) })?;
         self.records.set_name(name, target, (now(), &flushed)).map_err(failed(name))
     }
 

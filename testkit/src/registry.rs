@@ -55,12 +55,13 @@ impl DockerRegistry {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let config = dir.path().join("config.yml");
             fs::write(&config, configuration(dir.path(), port, guard))?;
+            let log = fs::File::create(dir.path().join("log"))?;
             let mut process = command("docker-registry")
                 .arg("serve")
                 .arg(&config)
                 .env("OTEL_TRACES_EXPORTER", "none")
-                .stdout(Stdio::null())
-                .stderr(fs::File::create(dir.path().join("log"))?)
+                .stdout(log.try_clone()?)
+                .stderr(log)
                 .spawn()
                 .map_err(|error| missing(error, "docker-registry"))?;
             if listens(&mut process, port)? {

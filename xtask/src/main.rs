@@ -1,6 +1,12 @@
 //! Contributor tasks: what people and CI run. `cargo xtask` lists them.
 
+mod bench;
+mod cargo;
 mod conformance;
+mod debian;
+mod demo;
+mod registry;
+mod test;
 
 use std::process::ExitCode;
 
@@ -11,11 +17,15 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let done = match task {
+        "demo" => demo::run(),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "conformance" => conformance::run(rest),
-        _ => {
+        "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())
         }
+        _ => Err(format!("no such task\n{USAGE}").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

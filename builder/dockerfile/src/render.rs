@@ -14,19 +14,22 @@ pub enum Colors {
     None,
 }
 
-/// Renders diagnostics, a block of lines each.
+/// Renders diagnostics, a block of lines each, with an empty line between them.
 pub fn render(diagnostics: &[Diagnostic], source: &Source, colors: Colors) -> String {
     let renderer = match colors {
         Colors::Ansi => Renderer::styled(),
         Colors::None => Renderer::plain(),
     };
     let mut text = String::new();
-    for diagnostic in diagnostics.iter().take(RENDERED_MAX) {
+    for (at, diagnostic) in diagnostics.iter().take(RENDERED_MAX).enumerate() {
+        if at > 0 {
+            text.push('\n');
+        }
         text.push_str(&renderer.render(&[group(diagnostic, source)]));
         text.push('\n');
     }
     if let Some(more) = diagnostics.len().checked_sub(RENDERED_MAX).filter(|more| *more > 0) {
-        text.push_str(&format!("and {more} more in {}\n", source.name()));
+        text.push_str(&format!("\nand {more} more in {}\n", source.name()));
     }
     text
 }

@@ -1,14 +1,15 @@
 //! "Did you mean": the nearest of the names that exist.
 
 /// The name among `known` that differs from `given` by at most two letters, the nearest first.
-pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // A name that long is no slip of the finger, and comparing takes time.
     if given.len() > LENGTH_MAX {
         return None;
     }
     let given: Vec<char> = given.to_lowercase().chars().collect();
-    let near = |known: &&&str| known.len().abs_diff(given.len()) <= LENGTH_DIFFERENCE_MAX;
-    let measured = known.iter().take(NAMES_MAX).filter(near).map(|known| (distance(&given, known), *known));
+    let near = |known: &&str| known.len().abs_diff(given.len()) <= LENGTH_DIFFERENCE_MAX;
+    let measured =
+        known.into_iter().take(NAMES_MAX).filter(near).map(|known| (distance(&given, known), known));
     measured
         .filter(|(distance, _)| *distance <= DISTANCE_MAX)
         .min_by_key(|(distance, _)| *distance)
@@ -17,7 +18,7 @@ pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
 
 /// A sentence that names the nearest name, for the help of a diagnostic.
 pub(crate) fn did_you_mean(given: &str, known: &[&str]) -> Option<String> {
-    nearest(given, known).map(|near| format!("did you mean {near}?"))
+    nearest(given, known.iter().copied()).map(|near| format!("did you mean {near}?"))
 }
 
 const DISTANCE_MAX: usize = 2;
@@ -53,10 +54,10 @@ mod tests {
     #[test]
     fn only_near_names_are_suggested() {
         let known = ["ENTRYPOINT", "ENV", "RUN"];
-        assert_eq!(nearest("FNTRYPOINT", &known), Some("ENTRYPOINT"));
-        assert_eq!(nearest("runn", &known), Some("RUN"));
-        assert_eq!(nearest("RNU", &known), Some("RUN"));
-        assert_eq!(nearest("WORKDIRECTORY", &known), None);
+        assert_eq!(nearest("FNTRYPOINT", known), Some("ENTRYPOINT"));
+        assert_eq!(nearest("runn", known), Some("RUN"));
+        assert_eq!(nearest("RNU", known), Some("RUN"));
+        assert_eq!(nearest("WORKDIRECTORY", known), None);
         assert_eq!(did_you_mean("EVN", &["ENV"]).as_deref(), Some("did you mean ENV?"));
     }
 }

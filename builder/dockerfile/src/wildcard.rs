@@ -69,20 +69,37 @@ fn class_char(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
 
 /// Whether the whole of `text` matches.
 pub(crate) fn matches(tokens: &[Token], text: &str) -> bool {
-    // Most texts differ in the first few characters: compare those before anything is set up.
-    let mut rest = text.chars();
-    let mut literals = 0;
-    while let Some(Token::Char(wanted)) = tokens.get(literals) {
-        if rest.next() != Some(*wanted) {
-            return false;
-        }
-        literals += 1;
+    let Some((tokens, text)) = without_literal_ends(tokens, text) else { return false };
+    match tokens {
+        [] => text.is_empty(),
+        [Token::Star] => !text.contains('/'),
+        [Token::Rest] | [Token::Folders, Token::InFolders, Token::Star] => true,
+        [Token::Folders, Token::InFolders] => text.is_empty() || text.ends_with('/'),
+        _ => follow(tokens, text),
     }
-    let tokens = &tokens[literals..];
+}
+
+/// What is left of both when the characters at the ends of the pattern are compared: most texts differ there, and most
+/// patterns have little else.
+fn without_literal_ends<'t, 's>(tokens: &'t [Token], text: &'s str) -> Option<(&'t [Token], &'s str)> {
+    let (mut tokens, mut text) = (tokens, text);
+    while let Some((Token::Char(wanted), others)) = tokens.split_first() {
+        text = text.strip_prefix(*wanted)?;
+        tokens = others;
+    }
+    while let Some((Token::Char(wanted), others)) = tokens.split_last() {
+        text = text.strip_suffix(*wanted)?;
+        tokens = others;
+    }
+    Some((tokens, text))
+}
+
+/// Follows all places side by side.
+fn follow(tokens: &[Token], text: &str) -> bool {
     let mut places = vec![false; tokens.len() + 1];
     let mut following = places.clone();
     enter(tokens, &mut places, 0);
-    for next in rest {
+    for next in text.chars() {
         following.fill(false);
         let mut alive = false;
         for (at, token) in tokens.iter().enumerate().filter(|(at, _)| places[*at]) {
@@ -126,6 +143,58 @@ fn enter(tokens: &[Token], places: &mut [bool], mut at: usize) {
                 at += 2;
             }
             _ => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same by trying everything.
+    fn tried(tokens: &[Token], text: &str) -> bool {
+        let Some((token, others)) = tokens.split_first() else { return text.is_empty() };
+        let ends = (0..=text.len()).filter(|end| text.is_char_boundary(*end));
+        let one = text.chars().next();
+        let behind_one = || &text[one.map_or(0, char::len_utf8)..];
+        match token {
+            Token::Char(wanted) => one == Some(*wanted) && tried(others, behind_one()),
+            Token::AnyChar => one.is_some_and(|one| one != '/') && tried(others, behind_one()),
+            Token::Class(class) => one.is_some_and(|one| class.contains(one)) && tried(others, behind_one()),
+            Token::Star => {
+                ends.filter(|end| !text[..*end].contains('/')).any(|end| tried(others, &text[end..]))
+            }
+            Token::Rest => ends.into_iter().any(|end| tried(others, &text[end..])),
+            Token::Folders => {
+                let mut ends = ends.filter(|end| text[..*end].is_empty() || text[..*end].ends_with('/'));
+                ends.any(|end| tried(&others[1..], &text[end..]))
+            }
+            Token::InFolders => false,
+        }
+    }
+
+    fn token() -> impl Strategy<Value = Vec<Token>> {
+        let class = Class { negated: true, ranges: vec![('a', 'b')] };
+        prop_oneof![
+            3 => "[ab/]".prop_map(|text| text.chars().map(Token::Char).collect()),
+            1 => Just(vec![Token::AnyChar]),
+            1 => Just(vec![Token::Class(class)]),
+            2 => Just(vec![Token::Star]),
+            1 => Just(vec![Token::Rest]),
+            1 => Just(vec![Token::Folders, Token::InFolders]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn following_finds_what_trying_finds(
+            tokens in proptest::collection::vec(token(), 0..7),
+            text in "[abc/]{0,8}",
+        ) {
+            let tokens = tokens.concat();
+            prop_assert_eq!(matches(&tokens, &text), tried(&tokens, &text));
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use tug_dockerfile::expand;
 use tug_dockerfile::instruction::{Mount, MountFlag, MountKind, NetworkMode, Run, RunBody, SecurityMode};
-use tug_solver::VertexId;
+use tug_solver::{Reuse, VertexId};
 
 use crate::lower::HistoryItem;
 use crate::lower::pass::{At, Pass, Stop};
 use crate::lower::refusal::Refusal;
 use crate::lower::scope::is_proxy;
 use crate::lower::stage::clean;
-use crate::op::{CacheMount, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack};
+use crate::op::{
+    CacheMount, CacheStart, CopyOp, ExecOp, Op, OpMount, OpMountSource, SecretMount, SecretTarget, Unpack,
+};
 use crate::ports::Security;
 use crate::request::Network;
 
@@ -170,6 +172,10 @@ impl Pass<'_> {
                     sharing: *sharing,
                     ownership: *ownership,
                     read_only,
+                    start: match at.frame.reuse {
+                        Reuse::Allowed => CacheStart::Kept,
+                        Reuse::Refused => CacheStart::Empty,
+                    },
                 })
             }
             MountKind::Tmpfs { size } => OpMountSource::Tmpfs { size: *size },

@@ -86,6 +86,17 @@ pub struct CacheMount {
     pub ownership: Ownership,
     /// Whether the process cannot write to it.
     pub read_only: bool,
+    /// What is in it when the step begins.
+    pub start: CacheStart,
+}
+
+/// What is in a cache mount when a step begins. No part of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStart {
+    /// What earlier steps left.
+    Kept,
+    /// Nothing, and nothing is kept: the build wants no cache.
+    Empty,
 }
 
 /// A secret for a process.

@@ -11,7 +11,7 @@ use tug_solver::{KeyBuilder, Nature};
 use tug_store::image::Image;
 
 pub use copy::{Chmod, ChmodError, CopyFile, CopyOp, Unpack};
-pub use exec::{CacheMount, ExecOp, OpMount, OpMountSource, SecretMount, SecretTarget};
+pub use exec::{CacheMount, CacheStart, ExecOp, OpMount, OpMountSource, SecretMount, SecretTarget};
 
 /// What a vertex does.
 #[derive(Clone, Debug)]

@@ -6,67 +6,63 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
-use tug_oci::{Descriptor, DiffId, MediaKind, Reference};
+use tug_oci::{Descriptor, DiffId, MediaKind};
 use tug_store::Store;
 use tug_store::content::IngestError;
 use tug_store::image::Image;
 use tug_store::layer::{Receiver, UnpackError};
 
-use super::PullError;
+use super::{Pull, PullError};
 use crate::fetch::{self, Delivery};
-use crate::progress::{Progress, Transfer, TransferKind, TransferState};
+use crate::progress::{Transfer, TransferKind, TransferState};
 use crate::repository::{Access, Repository};
-use crate::session::Session;
 
-/// Fetches the layers of an image that the store does not have; says how many.
-pub(crate) async fn fetch_layers(
-    session: &Session,
-    store: &Store,
-    (reference, image): (&Reference, &Image),
-    parallel: usize,
-    progress: &dyn Progress,
-) -> Result<usize, PullError> {
-    let _lease = store.lease()?;
-    let repository = Repository::of(session, reference, Access::Pull);
-    let mut missing = Vec::new();
-    let mut seen = HashSet::new();
-    for (layer, diff_id) in image.manifest.layers.iter().zip(image.diff_ids()) {
-        if !matches!(layer.media_type.kind(), MediaKind::Layer(_)) {
-            let (digest, media_type) = (layer.digest.clone(), layer.media_type.clone());
-            return Err(PullError::LayerType { digest, media_type });
+impl Pull<'_> {
+    /// Fetches the layers of an image that the store does not have; says how many.
+    pub(crate) async fn layers(&self, image: &Image) -> Result<usize, PullError> {
+        let _lease = self.store.lease()?;
+        let repository = Repository::of(self.session, self.reference, Access::Pull);
+        let mut missing = Vec::new();
+        let mut seen = HashSet::new();
+        for (layer, diff_id) in image.manifest.layers.iter().zip(image.diff_ids()) {
+            if !matches!(layer.media_type.kind(), MediaKind::Layer(_)) {
+                let (digest, media_type) = (layer.digest.clone(), layer.media_type.clone());
+                return Err(PullError::LayerType { digest, media_type });
+            }
+            // An image may have one layer twice.
+            if !seen.insert((&layer.digest, diff_id)) {
+                continue;
+            }
+            let transfer = LayerTransfer { pull: self, repository: &repository, layer, diff_id };
+            if self.store.layers().contains(diff_id) {
+                transfer.tell(TransferState::Exists);
+            } else {
+                transfer.tell(TransferState::Waiting);
+                missing.push(transfer);
+            }
         }
-        // An image may have one layer twice.
-        if !seen.insert((&layer.digest, diff_id)) {
-            continue;
-        }
-        let state = match store.layers().contains(diff_id) {
-            true => TransferState::Exists,
-            false => TransferState::Waiting,
-        };
-        progress.report(Transfer { digest: &layer.digest, kind: TransferKind::Layer, state });
-        if state == TransferState::Waiting {
-            missing.push((layer, diff_id));
-        }
+        let count = missing.len();
+        let transfers = missing.into_iter().map(|transfer| async move { transfer.run().await });
+        let transfers = stream::iter(transfers).buffer_unordered(self.parallel);
+        transfers.try_for_each(|()| async { Ok(()) }).await?;
+        Ok(count)
     }
-    let count = missing.len();
-    let transfers = missing.into_iter().map(|(layer, diff_id)| {
-        let transfer = LayerTransfer { repository: &repository, store, layer, diff_id, progress };
-        async move { transfer.run().await }
-    });
-    stream::iter(transfers).buffer_unordered(parallel).try_for_each(|()| async { Ok(()) }).await?;
-    Ok(count)
 }
 
 struct LayerTransfer<'a> {
+    pull: &'a Pull<'a>,
     repository: &'a Repository<'a>,
-    store: &'a Store,
     layer: &'a Descriptor,
     diff_id: &'a DiffId,
-    progress: &'a dyn Progress,
 }
 
 impl LayerTransfer<'_> {
     async fn run(&self) -> Result<(), PullError> {
+        let _turn = self.pull.turns.take(self.diff_id).await;
+        if self.pull.store.layers().contains(self.diff_id) {
+            self.tell(TransferState::Exists);
+            return Ok(());
+        }
         let result = self.fetch().await;
         self.tell(if result.is_ok() { TransferState::Done } else { TransferState::Failed });
         result
@@ -76,14 +72,14 @@ impl LayerTransfer<'_> {
         let (pieces, taken) = mpsc::channel(PIECES_AHEAD);
         // The layer is committed on this word only: a transfer that is given up leaves nothing.
         let (finish, finished) = oneshot::channel();
-        let (store, layer, diff_id) = (self.store.clone(), self.layer.clone(), self.diff_id.clone());
+        let (store, layer, diff_id) = (self.pull.store.clone(), self.layer.clone(), self.diff_id.clone());
         let intake = Intake { layer, diff_id, taken, finished };
         let receiving = tokio::task::spawn_blocking(move || intake.receive(&store));
         let delivery = fetch::stream(self.repository, self.layer, &pieces, &|state| self.tell(state)).await;
-        let sound = match &delivery {
-            Ok(Delivery::Complete) => finish.send(()).is_ok(),
-            _ => false,
-        };
+        if let Ok(Delivery::Complete) = &delivery {
+            // An intake that ended before tells why by what it returns.
+            let _ = finish.send(());
+        }
         drop(pieces);
         let received = match receiving.await {
             Ok(received) => received,
@@ -94,7 +90,6 @@ impl LayerTransfer<'_> {
         match received {
             Ok(Received::Whole) => Ok(()),
             Ok(Received::GivenUp) => {
-                debug_assert!(!sound, "a whole layer is not given up");
                 let source = io::Error::other("the transfer ended early");
                 Err(PullError::Write { digest: digest(), source })
             }
@@ -105,7 +100,7 @@ impl LayerTransfer<'_> {
 
     fn tell(&self, state: TransferState) {
         let (digest, kind) = (&self.layer.digest, TransferKind::Layer);
-        self.progress.report(Transfer { digest, kind, state });
+        self.pull.progress.report(Transfer { digest, kind, state });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reference → image in a store: manifest, config, and layers unpacked as they come.
 
 mod layer;
+mod turns;
 
 use std::io;
 
@@ -20,7 +21,7 @@ use crate::repository::{Access, Repository};
 use crate::resolve::{self, ResolveError, Resolved, Wanted};
 use crate::session::{RequestError, Session};
 use crate::{fetch, store};
-pub(crate) use layer::fetch_layers;
+pub(crate) use turns::Turns;
 
 /// What a pull gave.
 #[derive(Clone, Debug)]
@@ -183,55 +184,59 @@ impl PullError {
     /// The request that failed, when it was one.
     pub fn request(&self) -> Option<&RequestError> {
         match self {
-            PullError::Resolve(error) => Some(&error.source),
+            PullError::Resolve(error) => Some(error.request()),
             PullError::Fetch { source, .. } => Some(source),
             _ => None,
         }
     }
 }
 
-/// The whole of a pull: the name is set last.
-pub(crate) async fn pull(
-    session: &Session,
-    store: &Store,
-    (reference, platform): (&Reference, &Platform),
-    parallel: usize,
-    progress: &dyn Progress,
-) -> Result<Pulled, PullError> {
-    let _lease = store.lease()?;
-    let (target, image) = image(session, store, reference, platform, progress).await?;
-    let fetched = fetch_layers(session, store, (reference, &image), parallel, progress).await?;
-    let name = name(reference);
-    let named = |source| PullError::Name { reference: Box::new(name.clone()), source: Box::new(source) };
-    let same = store.names().get(&name).map_err(named)?.is_some_and(|before| before.digest == target.digest);
-    let recorded =
-        |source| PullError::Record { reference: Box::new(reference.clone()), source: Box::new(source) };
-    store.images().record(&target).map_err(recorded)?;
-    store.names().set(&name, &target).map_err(named)?;
-    let freshness = if same && fetched == 0 { Freshness::UpToDate } else { Freshness::New };
-    Ok(Pulled { target, image, freshness })
+/// One pull: where from, where to, and who watches.
+pub(crate) struct Pull<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) store: &'a Store,
+    pub(crate) reference: &'a Reference,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) parallel: usize,
+    pub(crate) turns: &'a Turns,
 }
 
-/// Manifest and config, kept in the store; the layers are left for later.
-pub(crate) async fn image(
-    session: &Session,
-    store: &Store,
-    reference: &Reference,
-    platform: &Platform,
-    progress: &dyn Progress,
-) -> Result<(Descriptor, Image), PullError> {
-    let repository = Repository::of(session, reference, Access::Pull);
-    let resolved = match reference.digest().and_then(|digest| known(store, digest)) {
-        Some(resolved) => resolved,
-        None => resolve::resolve(session, reference).await?,
-    };
-    let target = resolved.descriptor.clone();
-    let (descriptor, manifest) = descend(&repository, store, (reference, platform), resolved).await?;
-    let config = config(&repository, store, reference, &manifest).await?;
-    let tell = |digest, kind| progress.report(Transfer { digest, kind, state: TransferState::Done });
-    tell(&descriptor.digest, TransferKind::Manifest);
-    tell(&manifest.config.digest, TransferKind::Config);
-    Ok((target, Image { descriptor, manifest, config }))
+impl Pull<'_> {
+    /// The whole of it: the name is set last.
+    pub(crate) async fn run(&self, platform: &Platform) -> Result<Pulled, PullError> {
+        let (store, reference) = (self.store, self.reference);
+        let _lease = store.lease()?;
+        let (target, image) = self.image(platform).await?;
+        let fetched = self.layers(&image).await?;
+        let name = name(reference);
+        let named = |source| PullError::Name { reference: Box::new(name.clone()), source: Box::new(source) };
+        let before = store.names().get(&name).map_err(named)?;
+        let same = before.is_some_and(|before| before.digest == target.digest);
+        let recorded =
+            |source| PullError::Record { reference: Box::new(reference.clone()), source: Box::new(source) };
+        store.images().record(&target).map_err(recorded)?;
+        store.names().set(&name, &target).map_err(named)?;
+        let freshness = if same && fetched == 0 { Freshness::UpToDate } else { Freshness::New };
+        Ok(Pulled { target, image, freshness })
+    }
+
+    /// Manifest and config, kept in the store; the layers are left for later.
+    pub(crate) async fn image(&self, platform: &Platform) -> Result<(Descriptor, Image), PullError> {
+        let (store, reference) = (self.store, self.reference);
+        let repository = Repository::of(self.session, reference, Access::Pull);
+        let resolved = match reference.digest().and_then(|digest| known(store, digest)) {
+            Some(resolved) => resolved,
+            None => resolve::resolve(self.session, reference).await?,
+        };
+        let target = resolved.descriptor.clone();
+        let (descriptor, manifest) = descend(&repository, store, (reference, platform), resolved).await?;
+        let config = config(&repository, store, reference, &manifest).await?;
+        let state = TransferState::Done;
+        let tell = |digest, kind| self.progress.report(Transfer { digest, kind, state });
+        tell(&descriptor.digest, TransferKind::Manifest);
+        tell(&manifest.config.digest, TransferKind::Config);
+        Ok((target, Image { descriptor, manifest, config }))
+    }
 }
 
 /// A manifest that is here already. What a digest names never changes, so nobody has to be asked.

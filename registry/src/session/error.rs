@@ -78,11 +78,12 @@ impl RequestError {
 
 fn status_hint(host: &str, status: u16, shown: Shown) -> Option<String> {
     Some(match (status, shown) {
-        (401, Shown::Nothing) => format!("log in first: tug login {host}"),
+        (401 | 403, Shown::Nothing) => {
+            format!("it may be misspelt or private; to log in: tug login {host}")
+        }
         (401, Shown::Credential) => {
             format!("the credentials were not accepted; log in anew: tug login {host}")
         }
-        (403, Shown::Nothing) => format!("it may be private; log in first: tug login {host}"),
         (403, Shown::Credential) => "the account may not do this".to_owned(),
         (404, _) => "check the name and the tag".to_owned(),
         (429, Shown::Nothing) => format!("wait, or log in for a higher limit: tug login {host}"),

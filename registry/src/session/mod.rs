@@ -191,7 +191,8 @@ impl Session {
         let scheme = cell.get_or_try_init(|| async {
             let mut last = None;
             for &scheme in schemes {
-                let url = root(scheme)?;
+                let url = address(&root(scheme)?, "/v2/");
+                let url = url.map_err(|failure| self.failed(call, None, failure.into()))?;
                 let Err(failure) = self.listens(&url).await else { return Ok(scheme) };
                 let lasting = !may_speak_in_clear(&failure);
                 let error = self.failed(call, Some(&url), failure.into());
@@ -205,10 +206,9 @@ impl Session {
         root(*scheme.await?)
     }
 
-    async fn listens(&self, base: &Uri) -> Result<(), Failure> {
-        let url = address(base, "/v2/")?;
+    async fn listens(&self, url: &Uri) -> Result<(), Failure> {
         let headers = HeaderMap::new();
-        let ask = Ask { method: &Method::GET, url: &url, headers: &headers, payload: &Payload::Empty };
+        let ask = Ask { method: &Method::GET, url, headers: &headers, payload: &Payload::Empty };
         self.exchange.send(ask, None).await.map(drop)
     }
 

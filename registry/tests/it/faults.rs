@@ -51,7 +51,7 @@ fn a_server_that_stays_broken_is_given_up() {
         "{}",
         chain(&error)
     );
-    assert!(error.source.is_temporary());
+    assert!(error.request().is_temporary());
     assert_eq!(registry.count("GET", "/manifests/"), 6);
 }
 
@@ -60,7 +60,7 @@ fn a_server_that_asks_for_an_hour_is_not_waited_for() {
     let registry = faulty();
     registry.fail(rule(100, Fault::Answer(Reply::status(429).with("retry-after", "3600"))));
     let error = client(options()).resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(429));
-    assert!(error.source.is_temporary());
+    assert_eq!(error.request().status(), Some(429));
+    assert!(error.request().is_temporary());
     assert_eq!(registry.count("GET", "/manifests/"), 1);
 }

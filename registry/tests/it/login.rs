@@ -14,12 +14,12 @@ fn login_needs_the_right_password_and_the_right_authority() {
     let outcome = trusting.login(&host, USER, Secret::new(PASSWORD)).unwrap();
 
     let error = trusting.login(&host, USER, Secret::new("wrong")).unwrap_err();
-    assert_eq!(error.source.status(), Some(401), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(401), "{}", chain(&error));
     assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
 
     let error = client(options()).login(&host, USER, Secret::new(PASSWORD)).unwrap_err();
     assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
-    assert!(error.source.hint().unwrap().contains("certs.d"), "{:?}", error.source.hint());
+    assert!(error.request().hint().unwrap().contains("certs.d"), "{:?}", error.request().hint());
 
     // What login gave, kept and found again, opens the registry.
     let dir = tempfile::tempdir().unwrap();
@@ -28,10 +28,13 @@ fn login_needs_the_right_password_and_the_right_authority() {
     let credentials = Credentials::File(file);
     let known = client(Options { credentials, certs_dirs: vec![registry.certs_d()], ..options() });
     let error = known.resolve(&reference(&host, "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
     let error = trusting.resolve(&reference(&host, "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(401), "{}", chain(&error));
-    assert_eq!(error.source.hint(), Some(format!("log in first: tug login {host}")));
+    assert_eq!(error.request().status(), Some(401), "{}", chain(&error));
+    assert_eq!(
+        error.request().hint(),
+        Some(format!("it may be misspelt or private; to log in: tug login {host}"))
+    );
 }
 
 #[test]
@@ -40,7 +43,7 @@ fn a_registry_named_insecure_is_taken_as_it_is() {
     let insecure = [registry.authority()].into_iter().collect();
     let client = client(Options { insecure, ..options() });
     let error = client.resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
 }
 
 #[test]
@@ -49,8 +52,8 @@ fn nobody_listening_is_said_in_plain_words() {
     let host = format!("127.0.0.1:{port}");
     let error = client(options()).resolve(&reference(&host, "app:1")).unwrap_err();
     assert!(chain(&error).ends_with("connection refused"), "{}", chain(&error));
-    assert!(error.source.is_temporary());
-    assert_eq!(error.source.hint(), Some(format!("is a registry running at {host}?")));
+    assert!(error.request().is_temporary());
+    assert_eq!(error.request().hint(), Some(format!("is a registry running at {host}?")));
 }
 
 #[test]
@@ -59,10 +62,10 @@ fn a_client_certificate_opens_a_registry_that_asks_for_one() {
     let name = reference(&registry.authority(), "app:1");
     let stranger = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
     let error = stranger.resolve(&name).unwrap_err();
-    assert_eq!(error.source.status(), None, "{}", chain(&error));
+    assert_eq!(error.request().status(), None, "{}", chain(&error));
     let known = client(Options { certs_dirs: vec![registry.certs_d_with_identity()], ..options() });
     let error = known.resolve(&name).unwrap_err();
-    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn a_certificate_that_is_its_own_authority_is_taken_for_its_names() {
     assert!(chain(&error).contains("certificate is not trusted"), "{}", chain(&error));
     let trusting = client(Options { certs_dirs: vec![registry.certs_d()], ..options() });
     let error = trusting.resolve(&name).unwrap_err();
-    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
 
     let other_name = format!("localhost:{}", registry.port());
     let certs_dirs = vec![registry.certs_d_for(&other_name)];

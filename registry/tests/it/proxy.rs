@@ -17,7 +17,7 @@ fn tls_goes_through_a_tunnel() {
     let certs_dirs = vec![registry.certs_d_for(host)];
     let client = client(Options { proxies, certs_dirs, ..options() });
     let error = client.resolve(&reference(host, "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(404), "{}", chain(&error));
+    assert_eq!(error.request().status(), Some(404), "{}", chain(&error));
     let asked = proxy.asked();
     assert_eq!(asked[0], "CONNECT registry.test:5000 HTTP/1.1");
     assert!(asked[1].ends_with("Basic dXNlcjpwYXNz"), "{asked:?}");
@@ -47,6 +47,6 @@ fn this_machine_and_named_hosts_are_reached_without() {
     let client = client(Options { proxies, ..options() });
     client.resolve(&reference(&registry.authority(), "app:1")).unwrap();
     let error = client.resolve(&reference("registry.test:5000", "app:1")).unwrap_err();
-    assert!(error.source.is_temporary(), "{}", chain(&error));
+    assert!(error.request().is_temporary(), "{}", chain(&error));
     assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
 }

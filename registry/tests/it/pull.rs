@@ -256,3 +256,19 @@ fn an_index_in_itself_or_an_artifact_is_refused() {
     client.pull(&store, &name, &Platform::host(), &Silent).unwrap();
     store.assert_sound();
 }
+
+#[test]
+fn pulls_at_once_fetch_each_layer_once() {
+    let (registry, image) = with_image();
+    let (client, store) = (client(options()), store());
+    let name = reference(&registry.authority(), "team/app:1");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| client.pull(&store, &name, &Platform::host(), &Silent).unwrap());
+        }
+    });
+    for (layer, _) in &image.blobs[1..] {
+        assert_eq!(registry.count("GET", &layer.digest.to_string()), 1);
+    }
+    store.assert_sound();
+}

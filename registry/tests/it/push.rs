@@ -1,9 +1,11 @@
 //! Pushes: what the registry then has, that nothing is sent twice, and that uploads outlast faults.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tug_oci::{Descriptor, Digest, Platform, Reference};
 use tug_registry::credential::{Credential, Credentials, Secret};
-use tug_registry::{Client, Options, PushError, Silent, TransferKind, TransferState};
-use tug_testkit::fault::{Fault, FaultyRegistry, Reply, Rule};
+use tug_registry::{Client, Options, Progress, PushError, Silent, Transfer, TransferKind, TransferState};
+use tug_testkit::fault::{Demand, Fault, FaultyRegistry, Reply, Rule};
 use tug_testkit::image::{File, SyntheticImage, image, image_for, index};
 use tug_testkit::registry::{Guard, PASSWORD, USER};
 
@@ -60,6 +62,7 @@ fn round_trip_through_a_real_registry() {
         assert_eq!(pulled.target, image.descriptor);
         assert_eq!(fresh.file(&image.diff_ids, "etc/name").unwrap(), b"top");
         fresh.assert_sound();
+        assert_eq!(registry.log().contains("HTTP/2.0"), guard != Guard::Plain, "TLS speaks HTTP/2");
     }
 }
 
@@ -191,6 +194,55 @@ fn a_server_that_takes_no_single_piece_gets_chunks() {
 fn a_lost_answer_is_not_a_lost_blob() {
     let registry = outlasts(vec![Rule::new("PUT", "/uploads/", 1, Fault::CutBody(0))]);
     assert!(registry.count("PUT", "/uploads/") <= 4);
+}
+
+#[test]
+fn a_registry_without_head_is_sent_everything() {
+    outlasts(vec![Rule::new("HEAD", "", 100, Fault::Answer(Reply::status(405)))]);
+}
+
+#[test]
+fn a_mount_that_is_declined_becomes_an_upload() {
+    let (registry, client) = (faulty(), client(options()));
+    let (store, image) = with_image(&client);
+    // The store thinks that a neighbour has the blobs; the registry knows better.
+    store.names().set(&reference(&registry.authority(), "neighbour:1"), &image.descriptor).unwrap();
+    client.push(&store, &reference(&registry.authority(), "app:1"), &image.descriptor, &Silent).unwrap();
+    has_all(&registry, "app", &image);
+    assert_eq!(registry.count("POST", "mount=sha256"), 2);
+    assert_eq!(registry.count("POST", "/uploads/"), 3, "no second upload is opened");
+}
+
+/// Takes every token away when the first bytes are on their way.
+struct Revoking<'a>(&'a FaultyRegistry, AtomicBool);
+
+impl Progress for Revoking<'_> {
+    fn report(&self, transfer: Transfer<'_>) {
+        let moving = matches!(transfer.state, TransferState::Bytes { .. });
+        if moving && !self.1.swap(true, Ordering::SeqCst) {
+            self.0.revoke_tokens();
+        }
+    }
+}
+
+#[test]
+fn a_token_that_ends_on_the_way_is_renewed() {
+    let (registry, client) = (faulty(), client(options()));
+    let (store, image) = with_image(&client);
+    registry.demand(Demand::AnonymousToken);
+    let name = reference(&registry.authority(), "app:1");
+    let revoking = Revoking(&registry, AtomicBool::new(false));
+    client.push(&store, &name, &image.descriptor, &revoking).unwrap();
+    has_all(&registry, "app", &image);
+    assert!(revoking.1.load(Ordering::SeqCst));
+    assert!(registry.count("GET", "/token") >= 2);
+    let scope = "scope=repository%3Aapp%3Apull%2Cpush";
+    assert!(registry.requests().iter().any(|request| request.path.contains(scope)));
+
+    let fresh = crate::support::store();
+    let revoking = Revoking(&registry, AtomicBool::new(false));
+    client.pull(&fresh, &name, &Platform::host(), &revoking).unwrap();
+    fresh.assert_sound();
 }
 
 #[test]

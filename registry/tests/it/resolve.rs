@@ -41,8 +41,8 @@ fn what_is_not_there_is_said_with_the_registrys_words() {
         host = registry.authority()
     );
     assert_eq!(text, wanted);
-    assert_eq!(error.source.hint().as_deref(), Some("check the name and the tag"));
-    assert!(!error.source.is_temporary());
+    assert_eq!(error.request().hint().as_deref(), Some("check the name and the tag"));
+    assert!(!error.request().is_temporary());
     assert_eq!(registry.count("GET", "/manifests/"), 1, "a 404 is not tried again");
 }
 
@@ -107,7 +107,7 @@ fn the_password_goes_to_the_token_server_and_the_token_to_the_registry() {
     let text = format!("{} {:?}", chain(&error), error);
     assert!(text.contains("401 Unauthorized (incorrect username or password)"), "{text}");
     assert!(!text.contains("hunter2") && !text.contains("bWU6"), "{text}");
-    assert!(error.source.hint().unwrap().contains("tug login"), "{:?}", error.source.hint());
+    assert!(error.request().hint().unwrap().contains("tug login"), "{:?}", error.request().hint());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn no_credential_crosses_a_redirect_to_another_host() {
     other.demand(Demand::Basic("me".to_owned(), "pass".to_owned()));
     registry.fail(Rule::new("GET", "/manifests/", 1, Fault::Answer(redirect)));
     let error = client.resolve(&reference(&registry.authority(), "app:1")).unwrap_err();
-    assert_eq!(error.source.status(), Some(401));
+    assert_eq!(error.request().status(), Some(401));
     assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
 }
 

@@ -16,7 +16,7 @@ fn twelve_layers_get_there_and_back() {
         origin.put_image("app", "1", &image);
         origin.storm(30, seed);
         mirror.storm(30, seed + 100);
-        let retry = Retry { attempts: 12, ..options().retry };
+        let retry = Retry { attempts: Retry::default().attempts, ..options().retry };
         let client = client(Options { retry, ..options() });
         let store = store();
         let from = reference(&origin.authority(), "app:1");

@@ -23,7 +23,7 @@ pub(super) fn mount_all(
         let destination = target::clean(&mount.destination);
         let tree = make(mount)?;
         let target = find_target(root, &destination, mount, created)?;
-        refuse_procfs(&destination, mount, &tree, &target)?;
+        refuse_procfs(&destination, &tree, &target)?;
         attach(&tree, target.as_fd()).map_err(Step::Mount.at(&destination))?;
         if matches!(mount.kind, MountKind::Cgroup) && !cgroup::is_unified() {
             cgroup::mount_hierarchies(root, &destination)?;
@@ -93,12 +93,7 @@ fn find_target(
 }
 
 /// A mount in the place of procfs' files could deceive this runtime as well as the container's programs.
-fn refuse_procfs(
-    destination: &Path,
-    mount: &Mount,
-    tree: &OwnedFd,
-    target: &OwnedFd,
-) -> Result<(), SetupError> {
+fn refuse_procfs(destination: &Path, tree: &OwnedFd, target: &OwnedFd) -> Result<(), SetupError> {
     let is_procfs =
         |fd: &OwnedFd| rustix::fs::fstatfs(fd).map(|stat| stat.f_type == rustix::fs::PROC_SUPER_MAGIC);
     let allowed = if destination == Path::new("/proc") {
@@ -106,7 +101,7 @@ fn refuse_procfs(
     } else if PROCFS_FILES.iter().any(|file| destination == Path::new(file)) {
         Ok(true)
     } else {
-        is_procfs(target).map(|inside| !inside || matches!(mount.kind, MountKind::Filesystem { .. }))
+        is_procfs(target).map(|inside| !inside)
     };
     match allowed {
         Ok(true) => Ok(()),

@@ -1,5 +1,6 @@
 //! Spec → plan: decides purely what the helper will do. What this runtime cannot do is an error, never left out.
 
+mod kernel;
 mod mounts;
 mod process;
 
@@ -47,6 +48,12 @@ pub enum LowerError {
         /// How many there are.
         count: usize,
     },
+    /// It would change the host, since the container has no namespace of its own for it.
+    #[error("{name} cannot be set: the container shares it with the host")]
+    Shared {
+        /// The host name, or a kernel parameter.
+        name: String,
+    },
     /// The configuration asks for something that this runtime does not do.
     #[error("configuration asks for {field}, which is not supported")]
     Unsupported {
@@ -62,6 +69,7 @@ pub(crate) fn lower(bundle: &Bundle) -> Result<Plan, LowerError> {
     refuse_unsupported(spec, linux)?;
     let process = spec.process().as_ref().ok_or(LowerError::Missing { field: "process" })?;
     let namespaces = namespaces(linux)?;
+    kernel::check(spec, linux, &namespaces)?;
     let readonly = spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false);
     let paths = |list: &Option<Vec<String>>| list.iter().flatten().map(PathBuf::from).collect();
     let mut sysctls: Vec<_> =
@@ -279,6 +287,30 @@ mod tests {
     fn a_mount_namespace_is_needed() {
         let error = lower_with(|json| json["linux"]["namespaces"] = serde_json::json!([]));
         assert!(matches!(error, Err(LowerError::Missing { field: "linux.namespaces.mount" })));
+    }
+
+    #[test]
+    fn the_host_keeps_its_name_and_parameters() {
+        let shared = [
+            serde_json::json!({"kernel.panic": "1"}),
+            serde_json::json!({"net.ipv4.ip_forward": "1"}),
+            serde_json::json!({"net/ipv4/ip_forward": "1"}),
+        ];
+        for sysctl in shared {
+            let error = lower_with(|json| {
+                json["linux"]["namespaces"] = serde_json::json!([{"type": "mount"}, {"type": "uts"}]);
+                json["linux"]["sysctl"] = sysctl;
+            });
+            assert!(matches!(error, Err(LowerError::Shared { .. })), "{error:?}");
+        }
+        let error = lower_with(|json| {
+            json["linux"]["namespaces"] = serde_json::json!([{"type": "mount"}]);
+            json["hostname"] = "box".into();
+        });
+        assert!(matches!(error, Err(LowerError::Shared { name }) if name == "hostname"));
+        let own =
+            lower_with(|json| json["linux"]["sysctl"] = serde_json::json!({"net.ipv4.ip_forward": "1"}));
+        assert_eq!(own.unwrap().sysctls, [("net.ipv4.ip_forward".into(), "1".into())]);
     }
 
     #[test]

@@ -73,10 +73,13 @@ fn nothing_is_mounted_over_procfs() {
     fs::create_dir(&volume).unwrap();
     symlink("/proc/self", image.path("etc/self")).unwrap();
     for target in ["/proc", "/proc/self/attr", "/etc/self/attr"] {
-        let output = image.run(sh("true").bind(&volume, Path::new(target), &[]));
-        let error = setup_error(output.error());
-        assert_eq!(error.step, Step::Mount, "{target}");
-        assert!(matches!(error.cause, Cause::Procfs | Cause::Symlink), "{target}: {error}");
+        let bind = sh("true").bind(&volume, Path::new(target), &[]);
+        for builder in [bind, sh("true").tmpfs(Path::new(target), &[])] {
+            let output = image.run(builder);
+            let error = setup_error(output.error());
+            assert_eq!(error.step, Step::Mount, "{target}");
+            assert!(matches!(error.cause, Cause::Procfs | Cause::Symlink), "{target}: {error}");
+        }
     }
 }
 

@@ -161,3 +161,14 @@ fn limits_are_set() {
     let bundle = tug_runner::Bundle { rootfs: image.overlay(), spec };
     assert_eq!(crate::container::run(bundle).text(), "16");
 }
+
+#[test]
+fn kernel_parameters_are_set() {
+    let Some(image) = Image::new() else { return };
+    let name = "net.ipv4.ip_unprivileged_port_start";
+    let mut spec = sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").build();
+    let parameters = [(name.to_owned(), "7".to_owned())].into();
+    spec.linux_mut().as_mut().unwrap().set_sysctl(Some(parameters));
+    let bundle = tug_runner::Bundle { rootfs: image.overlay(), spec };
+    assert_eq!(crate::container::run(bundle).text(), "7");
+}

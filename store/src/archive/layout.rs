@@ -83,8 +83,10 @@ impl Import<'_> {
         self.blob(target)?;
         let bytes = self.store.content().read(&target.digest, MANIFEST_BYTES_MAX)?;
         let parsed = ManifestKind::parse(&target.media_type, &bytes);
-        let parsed =
-            parsed.map_err(|source| LoadError::Manifest { digest: target.digest.clone(), source })?;
+        let parsed = parsed.map_err(|source| {
+            let digest = target.digest.clone();
+            LoadError::Manifest { digest, source: Box::new(source) }
+        })?;
         match parsed {
             ManifestKind::Manifest(manifest) => self.image(target, &manifest),
             ManifestKind::Index(index) => {

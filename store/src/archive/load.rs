@@ -102,7 +102,7 @@ pub enum LoadError {
         digest: tug_oci::Digest,
         /// What is wrong.
         #[source]
-        source: ParseManifestError,
+        source: Box<ParseManifestError>,
     },
     /// An image whose config and list of layers do not fit.
     #[error("image {config} has {layers} layers but {diff_ids} diff ids")]
@@ -121,7 +121,7 @@ pub enum LoadError {
         layer: DiffId,
         /// What went wrong.
         #[source]
-        source: UnpackError,
+        source: Box<UnpackError>,
     },
     /// A blob on its way in.
     #[error("cannot keep a blob of the archive")]
@@ -232,7 +232,8 @@ pub(super) fn unpack(store: &Store, blobs: &[Descriptor], diff_ids: &[DiffId]) -
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((layer, blob)) = next else { return Ok(()) };
             let unpacked = store.layers().unpack(blob, layer);
-            unpacked.map_err(|source| LoadError::Unpack { layer: layer.clone(), source })?;
+            unpacked
+                .map_err(|source| LoadError::Unpack { layer: layer.clone(), source: Box::new(source) })?;
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);

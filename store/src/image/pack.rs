@@ -39,7 +39,8 @@ fn pack<'a>(
         let mut packed = Vec::new();
         while let Some(layer) = next() {
             let blob = layers.blob(layer, compression);
-            let blob = blob.map_err(|source| ImageError::Pack { layer: layer.clone(), source })?;
+            let blob =
+                blob.map_err(|source| ImageError::Pack { layer: layer.clone(), source: Box::new(source) })?;
             packed.push((layer, blob));
         }
         Ok(packed)

@@ -113,6 +113,14 @@ struct Composer {
     dirs: BTreeMap<Vec<u8>, Looks>,
 }
 
+/// Whether what lies below can be seen in a directory of the layer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Seen,
+    /// It is opaque, or lies in one that is.
+    Hidden,
+}
+
 /// Owner, mode, time and attributes of a directory.
 struct Looks {
     mode: u32,
@@ -125,12 +133,13 @@ struct Looks {
 impl Composer {
     /// Hard links for all files of the layer.
     fn link_tree(&mut self) -> Result<(), ComposeError> {
-        let mut todo: Vec<(Vec<u8>, Vec<u8>)> = vec![(Vec::new(), Vec::new())];
-        while let Some((from, to)) = todo.pop() {
+        let mut todo = vec![(Vec::new(), Vec::new(), Below::Seen)];
+        while let Some((from, to, mut below)) = todo.pop() {
             let source = self.open_own(&from)?;
             let target = self.open_target(&to)?;
             if beneath::is_opaque(&source).map_err(|errno| io_error("read", &from, errno))? {
                 beneath::set_opaque(&target).map_err(|errno| io_error("make opaque", &to, errno))?;
+                below = Below::Hidden;
             }
             for name in beneath::names(&source).map_err(|errno| io_error("list", &from, errno))? {
                 let name = name.as_bytes();
@@ -138,11 +147,11 @@ impl Composer {
                 let failed = |errno| io_error("link", &path, errno);
                 let stat = rustix::fs::statat(&source, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
                 if beneath::kind(&stat) == FileType::Directory {
-                    let place = self.directory(&path, beneath::join(&to, name))?;
+                    let place = self.directory(&path, beneath::join(&to, name), below)?;
                     if place != path {
                         self.places.insert(path.clone(), place.clone());
                     }
-                    todo.push((path, place));
+                    todo.push((path, place, below));
                     continue;
                 }
                 match rustix::fs::linkat(&source, name, &target, name, AtFlags::empty()) {
@@ -156,9 +165,13 @@ impl Composer {
     }
 
     /// Makes the directory for one of the layer; says where it came to lie.
-    fn directory(&mut self, path: &[u8], wanted: Vec<u8>) -> Result<Vec<u8>, ComposeError> {
-        if !self.implied.contains(path) {
-            let looks = Looks::of(&self.open_own(path)?).map_err(|errno| io_error("read", path, errno))?;
+    fn directory(&mut self, path: &[u8], wanted: Vec<u8>, below: Below) -> Result<Vec<u8>, ComposeError> {
+        let implied = self.implied.contains(path);
+        if !implied || below == Below::Hidden {
+            let looks = match implied {
+                true => Looks::plain(),
+                false => Looks::of(&self.open_own(path)?).map_err(|errno| io_error("read", path, errno))?,
+            };
             self.make_dir(&wanted)?;
             self.dirs.insert(wanted.clone(), looks);
             return Ok(wanted);

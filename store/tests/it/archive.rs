@@ -98,6 +98,37 @@ fn others_read_what_is_written() {
 }
 
 #[test]
+fn podman_loads_what_is_written_and_is_loaded() {
+    let (from, to) = (Fixture::new(), Fixture::new());
+    let image = app(&from);
+    let packed = from.store.images().packed(&image, Compression::Gzip).unwrap();
+    let place = |name: &str| from.root().parent().unwrap().join(name).display().to_string();
+    fs::write(place("docker.tar"), docker_archive(&from, &image, &[name("localhost/app:1")])).unwrap();
+    fs::write(place("oci.tar"), oci_archive(&from, &packed, &[name("localhost/app:1")])).unwrap();
+    let (root, runroot) = (place("podman"), place("podman-run"));
+    let podman = |args: &[&str]| {
+        let mut all = vec!["--root", &root, "--runroot", &runroot, "--storage-driver", "vfs"];
+        all.extend(args);
+        run("podman", &all)
+    };
+    for (written, format) in [("docker.tar", "docker-archive"), ("oci.tar", "oci-archive")] {
+        let loaded = podman(&["load", "-i", &place(written)]);
+        // Podman takes an OCI archive's name from an annotation in which ours is only the tag.
+        let id = loaded.trim().rsplit(' ').next().unwrap().to_owned();
+        let config = podman(&["image", "inspect", "--format", "{{.Id}}", &id]);
+        assert_eq!(config.trim(), image.id().hex(), "{written}");
+        podman(&["tag", &id, "localhost/saved:2"]);
+        let saved = place(&format!("saved-{format}.tar"));
+        podman(&["save", "--format", format, "-o", &saved, "localhost/saved:2"]);
+        let loaded = archive::read_path(&to.store, Path::new(&saved)).unwrap();
+        assert_eq!(loaded[0].names, [name("localhost/saved:2")], "{format}");
+        assert_eq!(file_of(&to, &loaded[0]), "two");
+        podman(&["rmi", "-f", &id]);
+    }
+    to.assert_sound();
+}
+
+#[test]
 fn what_others_write_is_read() {
     let (from, to) = (Fixture::new(), Fixture::new());
     let packed = from.store.images().packed(&app(&from), Compression::Gzip).unwrap();

@@ -61,6 +61,20 @@ fn an_implied_directory_looks_as_it_does_below() {
 }
 
 #[test]
+fn what_an_opaque_directory_hides_lends_no_looks() {
+    let fixture = Fixture::new();
+    let below = layer(&fixture, &[Line("a/", 0o750, 0), Line("a/b/", 0o700, 7), plain("a/b/old")]);
+    let above = layer(&fixture, &[plain("a/.wh..wh..opq"), plain("a/b/new")]);
+    let view = fixture.store.snapshots().view(&[below, above]).unwrap();
+    let mode = |path: &str| {
+        let stat = view.lookup(Path::new(path), Links::Keep).unwrap().unwrap().stat;
+        (stat.st_mode & 0o7777, stat.st_uid)
+    };
+    assert_eq!((mode("a"), mode("a/b")), ((0o750, 0), (0o755, 0)));
+    assert!(view.lookup(Path::new("a/b/old"), Links::Keep).unwrap().is_none());
+}
+
+#[test]
 fn files_below_a_link_of_another_layer_go_where_it_leads() {
     let fixture = Fixture::new();
     let below = layer(&fixture, &[plain("bin -> usr/bin"), Line("usr/", 0o711, 0), plain("usr/bin/")]);

@@ -1,10 +1,14 @@
 //! The recorded corpora: what other builders do, held against tug. One module a corpus.
 
+mod build;
 mod expand;
 mod ignore;
 mod lint;
 mod parse;
+mod recipe;
+mod tar;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -18,7 +22,7 @@ pub(crate) struct Score {
     pub(crate) passed: usize,
     /// The others: the row's name and what differed.
     pub(crate) failed: Vec<(String, String)>,
-    /// Those that differ because they have to: where they are told apart, the reason stands.
+    /// Those that have to differ: the row's name and the reason.
     pub(crate) on_purpose: Vec<(String, String)>,
 }
 
@@ -32,16 +36,22 @@ impl Score {
     }
 
     /// Counts a row that has a reason to differ.
-    pub(crate) fn on_purpose(&mut self, row: String, difference: String) {
-        self.on_purpose.push((row, difference));
+    pub(crate) fn on_purpose(&mut self, row: String, reason: String) {
+        self.on_purpose.push((row, reason));
     }
 }
 
 /// A corpus: its name and how to run it on the folder of that name.
 type Corpus = (&'static str, fn(&Path) -> Result<Score, Problem>);
 
-const CORPORA: &[Corpus] =
-    &[("expand", expand::run), ("ignore", ignore::run), ("lint", lint::run), ("parse", parse::run)];
+const CORPORA: &[Corpus] = &[
+    ("build", build::run),
+    ("expand", expand::run),
+    ("ignore", ignore::run),
+    ("lint", lint::run),
+    ("parse", parse::run),
+    ("tar", tar::run),
+];
 
 /// Runs the corpora named, or all. A corpus folder that does not exist is no failure.
 pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
@@ -57,8 +67,8 @@ pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
         let score = corpus(&folder)?;
         let rows = score.passed + score.failed.len() + score.on_purpose.len();
         println!("{name}: {} of {rows} rows as recorded", score.passed);
-        if !score.on_purpose.is_empty() {
-            println!("  {} rows differ on purpose", score.on_purpose.len());
+        for (reason, rows) in reasons(&score) {
+            println!("  {rows} rows differ on purpose: {reason}");
         }
         for (row, difference) in &score.failed {
             println!("  {row}: {difference}");
@@ -69,6 +79,15 @@ pub(crate) fn run(names: &[String]) -> Result<(), Problem> {
         0 => Ok(()),
         rows => Err(format!("{rows} rows differ").into()),
     }
+}
+
+/// The reasons for rows to differ, each with how many rows it has.
+fn reasons(score: &Score) -> BTreeMap<&str, usize> {
+    let mut reasons = BTreeMap::new();
+    for (_, reason) in &score.on_purpose {
+        *reasons.entry(reason.as_str()).or_default() += 1;
+    }
+    reasons
 }
 
 fn folder() -> Option<PathBuf> {

@@ -22,17 +22,14 @@ pub(super) fn run(folder: &Path) -> Result<Score, Problem> {
     let text = fs::read(folder.join("tar/layers.json"))?;
     let corpus: Value = serde_json::from_slice(&text)?;
     let canary = Canary::set_up()?;
-    let mut score = Score { passed: 0, failed: Vec::new() };
+    let mut score = Score::default();
     for case in corpus["cases"].as_array().ok_or("the corpus has no cases")? {
         let name = case["name"].as_str().unwrap_or_default().to_owned();
         let outside = tempfile::tempdir()?;
         fs::write(outside.path().join("beside"), "untouched")?;
         let outcome = unpack(case, &outside.path().join("store"));
         let verdict = judge(case, outcome.as_ref()).and_then(|()| canary.check(outside.path()));
-        match verdict {
-            Ok(()) => score.passed += 1,
-            Err(difference) => score.failed.push((name, difference)),
-        }
+        score.add(name, verdict.err());
     }
     Ok(score)
 }

@@ -2,7 +2,7 @@
 
 use super::expansion::{DEPTH_MAX, EXPANDED_BYTES_MAX, ExpandError, Expansion, Lookup};
 use super::mode::{Escapes, Mode, Quotes, Unset};
-use super::output::Output;
+use super::output::{Output, Words};
 use super::pattern::{Extent, Pattern};
 
 pub(super) struct Lexer<'a> {
@@ -22,11 +22,15 @@ impl<'a> Lexer<'a> {
         Lexer { rest: input, env, escape, mode, depth: 0, bytes_max, seen: Expansion::default() }
     }
 
-    /// The whole input, as one text and as words.
-    pub(super) fn run(mut self) -> Result<(Expansion, Vec<String>), ExpandError> {
-        let output = self.until(None)?;
-        let words = output.words.finish();
-        Ok((Expansion { text: output.text, ..self.seen }, words))
+    /// The whole input as one text.
+    pub(super) fn text(mut self) -> Result<Expansion, ExpandError> {
+        let text = self.until(None)?;
+        Ok(Expansion { text, ..self.seen })
+    }
+
+    /// The whole input as words.
+    pub(super) fn words(mut self) -> Result<Vec<String>, ExpandError> {
+        self.until(None).map(Words::finish)
     }
 
     fn peek(&self) -> Option<char> {
@@ -48,8 +52,8 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads up to `stop`, which is taken and not part of the result, or up to the end of the input.
-    fn until(&mut self, stop: Option<char>) -> Result<Output, ExpandError> {
-        let mut output = Output::default();
+    fn until<O: Output>(&mut self, stop: Option<char>) -> Result<O, ExpandError> {
+        let mut output = O::default();
         let quotes = self.mode.quotes != Quotes::Text;
         while let Some(next) = self.next() {
             if Some(next) == stop {
@@ -70,7 +74,7 @@ impl<'a> Lexer<'a> {
                 }
                 plain => output.push_split(plain.encode_utf8(&mut [0; 4])),
             }
-            if output.text.len() > self.bytes_max {
+            if output.size() > self.bytes_max {
                 return Err(ExpandError::TooLong);
             }
         }
@@ -91,7 +95,7 @@ impl<'a> Lexer<'a> {
         let inner = self.until(Some(stop));
         self.depth -= 1;
         self.mode.escapes = before;
-        inner.map(|output| output.text)
+        inner
     }
 
     /// After a `<`: a second one belongs to the word that follows it, blanks between them too.

@@ -1,34 +1,51 @@
-//! What a lexer writes: one text, and the words in it.
+//! What a lexer writes: one text, or the words in it.
 
-/// A text, and the words in it.
-#[derive(Default)]
-pub(super) struct Output {
-    pub(super) text: String,
-    pub(super) words: Words,
-}
-
-impl Output {
+/// Takes what a lexer reads.
+pub(super) trait Output: Default {
     /// Adds text whose blanks separate words.
-    pub(super) fn push_split(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.words.push_split(text);
-    }
+    fn push_split(&mut self, text: &str);
 
     /// Adds text whose blanks do not.
-    pub(super) fn push_whole(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.words.current.push_str(text);
+    fn push_whole(&mut self, text: &str);
+
+    /// How many bytes were added.
+    fn size(&self) -> usize;
+}
+
+impl Output for String {
+    fn push_split(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn push_whole(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn size(&self) -> usize {
+        self.len()
     }
 }
 
+/// Words; an empty one, even in quotes, is none.
 #[derive(Default)]
 pub(super) struct Words {
     done: Vec<String>,
     current: String,
+    size: usize,
 }
 
 impl Words {
+    pub(super) fn finish(mut self) -> Vec<String> {
+        if !self.current.is_empty() {
+            self.done.push(self.current);
+        }
+        self.done
+    }
+}
+
+impl Output for Words {
     fn push_split(&mut self, text: &str) {
+        self.size += text.len();
         for next in text.chars() {
             if !next.is_whitespace() {
                 self.current.push(next);
@@ -38,10 +55,12 @@ impl Words {
         }
     }
 
-    pub(super) fn finish(mut self) -> Vec<String> {
-        if !self.current.is_empty() {
-            self.done.push(self.current);
-        }
-        self.done
+    fn push_whole(&mut self, text: &str) {
+        self.size += text.len();
+        self.current.push_str(text);
+    }
+
+    fn size(&self) -> usize {
+        self.size
     }
 }

@@ -1,5 +1,7 @@
 //! Expansion, rule by rule.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn env(name: &str) -> Option<String> {
@@ -91,4 +93,20 @@ fn input_without_end_is_refused() {
     check_error(&deep, ExpandError::TooDeep);
     let long = |_: &str| Some("x".repeat(1 << 20));
     assert_eq!(word(&"$A".repeat(100), &long, '\\'), Err(ExpandError::TooLong));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(input in "([$a{}:#%/*?'\"\\\\é-]|\\PC){0,24}", escape in "[`\\\\]") {
+        let escape = escape.chars().next().expect("has a character");
+        let _ = word(&input, &env, escape);
+        let _ = words(&input, &env, escape);
+        let _ = words_for_display(&input, &env, escape);
+        let _ = text(&input, &env);
+    }
+
+    #[test]
+    fn plain_text_stays(input in "[a-z ]{0,24}") {
+        prop_assert_eq!(word(&input, &env, '\\').map(|expansion| expansion.text), Ok(input));
+    }
 }

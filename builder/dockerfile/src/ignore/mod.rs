@@ -117,6 +117,8 @@ impl Matcher {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn matcher(patterns: &[&str]) -> Matcher {
@@ -165,5 +167,38 @@ mod tests {
     fn an_exception_needs_a_path() {
         assert_eq!(Matcher::new(&["!"]).err(), Some(IgnoreError::EmptyException));
         assert!(Matcher::new(&["[a"]).is_err());
+    }
+
+    fn pattern() -> impl Strategy<Value = String> {
+        "!?(\\*\\*/)?[ab*]{1,2}(/[ab?]{1,2}|/\\*\\*)?"
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(content in "\\PC*", path in "\\PC*") {
+            if let Ok(matcher) = Matcher::new(&read(&content)) {
+                matcher.matches(&path);
+                matcher.may_hold_exceptions(&path);
+            }
+        }
+
+        #[test]
+        fn folders_that_are_not_entered_hold_no_exceptions(
+            patterns in proptest::collection::vec(pattern(), 0..5),
+            names in proptest::collection::vec("[ab]{1,2}", 2..5),
+        ) {
+            let matcher = Matcher::new(&patterns).expect("patterns are well formed");
+            let mut verdict = matcher.root();
+            let mut left_out = false;
+            for end in 1..=names.len() {
+                let path = names[..end].join("/");
+                verdict = matcher.enter(&verdict, &path);
+                prop_assert!(!left_out || verdict.is_ignored(), "{}", path);
+                left_out = verdict.is_ignored() && !matcher.may_hold_exceptions(&path);
+            }
+            if !matcher.has_exceptions() {
+                prop_assert_eq!(verdict.is_ignored(), matcher.matches(&names.join("/")));
+            }
+        }
     }
 }

@@ -99,7 +99,8 @@ impl<'a> Body<'a> {
             return;
         }
         for name in expansion.unmatched.iter().filter(|name| !self.state.declared.contains(*name)) {
-            let near = self.state.env.nearest(name);
+            let near = Some(name).filter(|_| !step.findings.are_many());
+            let near = near.and_then(|name| self.state.env.nearest(name));
             let near = near.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
             if step.reported.insert(name.clone()) {
                 step.add(Rule::UndefinedVar, span, format!("Usage of undefined variable '${name}'{near}"));

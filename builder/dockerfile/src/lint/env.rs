@@ -23,7 +23,7 @@ impl Budget {
     }
 }
 
-const EXPANDED_BYTES_MAX: usize = 64 << 20;
+const EXPANDED_BYTES_MAX: usize = 16 << 20;
 
 /// Variables and their values.
 #[derive(Clone, Debug, Default)]
@@ -73,8 +73,7 @@ impl Env {
 
     /// The variable whose name is nearest to one that does not exist.
     pub(super) fn nearest(&self, name: &str) -> Option<&str> {
-        let names: Vec<&str> = self.values.keys().map(String::as_str).collect();
-        suggest::nearest(name, &names)
+        suggest::nearest(name, self.values.keys().map(String::as_str))
     }
 
     /// Expands, at the cost of the values that are looked up.

@@ -18,8 +18,15 @@ impl Findings {
     /// Adds a finding, unless the comments above its instruction say otherwise.
     pub(super) fn add(&mut self, rule: Rule, comments: &[Word], finding: Diagnostic) {
         if self.options.allows(rule, comments) {
-            self.found.push(finding.with_code(rule.name()).with_note(format!("see {}", rule.url())));
+            let mut finding = finding.with_code(rule.name());
+            finding.notes.extend(rule.url().map(|url| format!("see {url}")));
+            self.found.push(finding);
         }
+    }
+
+    /// Whether there are so many that nobody reads what may have been meant.
+    pub(super) fn are_many(&self) -> bool {
+        self.found.len() >= EXPLAINED_MAX
     }
 
     /// The findings in order of place.
@@ -28,3 +35,5 @@ impl Findings {
         self.found
     }
 }
+
+const EXPLAINED_MAX: usize = 256;

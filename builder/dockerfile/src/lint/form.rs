@@ -40,7 +40,7 @@ pub(super) fn check(dockerfile: &Dockerfile, first_error: Option<usize>, finding
 
 fn empty_continuation<K>(statement: &Statement<K>, findings: &mut Findings) {
     if let Some(empty) = statement.empty_continuation {
-        let last = Span::new(empty.end.saturating_sub(1), empty.end);
+        let last = Span::new(empty.end, empty.end);
         let finding = Diagnostic::warning(last, "Empty continuation line")
             .with_label(Span::new(empty.start, empty.start), "an empty line in the middle");
         findings.add(Rule::NoEmptyContinuation, &statement.comments, finding);

@@ -93,8 +93,8 @@ impl<'a> Globals<'a> {
         findings: &mut Findings,
     ) {
         for name in expansion.unmatched.iter().filter(|name| !self.declared.contains(*name)) {
-            let declared: Vec<&str> = self.declared.iter().map(String::as_str).collect();
-            let near = suggest::nearest(name, &declared);
+            let near = Some(name).filter(|_| !findings.are_many());
+            let near = near.and_then(|name| suggest::nearest(name, self.declared.iter().map(String::as_str)));
             let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             let message = format!("FROM argument '{name}' is not declared{near}");
             findings.add(Rule::UndefinedArgInFrom, &from.comments, Diagnostic::warning(word.span, message));

@@ -58,9 +58,10 @@ impl Rule {
         self.names().0
     }
 
-    /// A page that explains it.
-    pub fn url(self) -> String {
-        format!("https://docs.docker.com/go/dockerfile/rule/{}/", self.names().1)
+    /// A page that explains it, where there is one.
+    pub fn url(self) -> Option<String> {
+        let is_explained = self != Rule::InvalidBaseImagePlatform;
+        is_explained.then(|| format!("https://docs.docker.com/go/dockerfile/rule/{}/", self.names().1))
     }
 
     /// Whether it only looks when it is asked to.

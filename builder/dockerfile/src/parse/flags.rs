@@ -106,9 +106,8 @@ fn value_span(word: &Word, value: Option<&str>) -> Span {
 
 fn unknown(node: &Node, word: &Word, name: &str, known: &Known) -> Diagnostic {
     let keyword = node.keyword.text.to_ascii_uppercase();
-    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-    let near = suggest::nearest(name.trim_start_matches('-'), &names);
-    let help = match (near, names.as_slice()) {
+    let near = suggest::nearest(name.trim_start_matches('-'), known.iter().map(|(name, _)| *name));
+    let help = match (near, known) {
         (Some(near), _) => Some(format!("did you mean --{near}?")),
         (None, []) => Some(format!("{keyword} has no flags")),
         (None, _) => None,

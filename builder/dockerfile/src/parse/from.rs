@@ -23,7 +23,7 @@ pub(super) fn from(node: &Node) -> Result<From, Problem> {
             Ok(From { base: base.clone(), platform, alias: Some(alias) })
         }
         [_, wrong, ..] => {
-            let near = suggest::nearest(&wrong.text, &["AS"]).filter(|_| words.len() == 3);
+            let near = suggest::nearest(&wrong.text, ["AS"]).filter(|_| words.len() == 3);
             let help = near.map_or("write FROM IMAGE or FROM IMAGE AS NAME".to_owned(), |near| {
                 format!("did you mean {near}?")
             });

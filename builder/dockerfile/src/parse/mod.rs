@@ -49,8 +49,17 @@ pub(crate) fn read(text: &str) -> (Dockerfile, Vec<Diagnostic>) {
                 .with_help("begin one with FROM IMAGE".to_owned()),
         );
     }
+    diagnostics.extend(tree.nodes.iter().filter_map(|node| replaced(node, text)));
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     (Dockerfile { directives: tree.directives, meta_args, stages }, diagnostics)
+}
+
+/// A warning about bytes that were no UTF-8: what is built from them is not what the file holds.
+fn replaced(node: &Node, text: &str) -> Option<Diagnostic> {
+    let at = node.span.start + text.get(node.span.range())?.find(char::REPLACEMENT_CHARACTER)?;
+    let span = Span::new(at, at + char::REPLACEMENT_CHARACTER.len_utf8());
+    let help = "save the file as UTF-8".to_owned();
+    Some(Diagnostic::warning(span, "bytes that are no UTF-8 were replaced").with_help(help))
 }
 
 /// Reads an `ONBUILD` trigger that a base image's config holds. Spans are those of `text`.

@@ -61,7 +61,7 @@ fn mount(value: Word) -> Result<MountFlag, Problem> {
     let mut froms =
         flag.fields.iter().filter(|field| field.key == "from").filter_map(|field| field.value.as_ref());
     if froms.any(|from| from.find('$').is_some_and(|at| at + 1 < from.len())) {
-        let message = "from cannot hold variables";
+        let message = "from in --mount cannot hold variables";
         let help = "name a stage with FROM ${VARIABLE} AS NAME, and mount from=NAME";
         return Err(Diagnostic::error(flag.value.span, message).with_help(help.to_owned()).into());
     }

@@ -252,3 +252,6 @@ fn is_path_part(part: &str) -> bool {
 const DOCKER_HUB: &str = "docker.io";
 const NAME_LEN_MAX: usize = 255;
 const TAG_LEN_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests;

@@ -195,3 +195,6 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ fn contexts() {
 fn a_store_that_cannot_be() {
     let sandbox = Sandbox::new();
     sandbox.file("file", "");
-    check(&sandbox, &["--root", "file", "images"], 1, &["cannot open the store at file"]);
+    check(&sandbox, &["--root", "file", "images"], 1, &["cannot make the store's directory"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::progress::Failure;
 /// The error with an excerpt of the Dockerfile and of the failed step's output.
 pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Colors) -> CommandError {
     let mut excerpt = String::new();
-    if let (Some(failure), BuildError::Step { .. }) = (&failure, &error) {
+    if let (Some(failure), true) = (&failure, is_exit_code(&error)) {
         excerpt.push_str(&output(failure, colors));
     }
     match &error {
@@ -32,6 +32,12 @@ pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Color
         diagnostic.excerpt = Some(excerpt).filter(|text| !text.is_empty());
         diagnostic.trying("build failed")
     })
+}
+
+/// Whether a step's own process says that it failed.
+fn is_exit_code(error: &BuildError) -> bool {
+    let BuildError::Step { source, .. } = error else { return false };
+    matches!(**source, StepError::Run(RunError::ExitCode { .. }))
 }
 
 /// Of a step, the place and what went wrong: the excerpt tells the rest.

@@ -70,9 +70,13 @@ impl Plan<'_> {
         Ok(spec)
     }
 
-    /// The host's own with its network, since there is no other machine to be; else the id.
+    /// With the machine's network its name too, else the id.
     fn hostname(&self) -> String {
-        self.args.hostname.clone().unwrap_or_else(|| self.id[..12].to_owned())
+        match (&self.args.hostname, self.args.network) {
+            (Some(name), _) => name.clone(),
+            (None, Network::Host) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            (None, Network::None) => self.id[..12].to_owned(),
+        }
     }
 
     fn env(

@@ -87,7 +87,8 @@ impl StageState {
     /// The working directory, from the root.
     pub(super) fn working_dir(&self) -> &str {
         let named = self.config.config.as_ref().map(|config| config.working_dir.as_str());
-        named.filter(|path| !path.is_empty()).unwrap_or("/")
+        // The root is the root, also where it is written as Windows does.
+        named.filter(|path| !path.is_empty() && *path != "\\").unwrap_or("/")
     }
 
     /// The user of steps; empty for root.

@@ -1,5 +1,6 @@
 //! `tug build`: builds an image from a Dockerfile.
 
+mod extra;
 mod failure;
 mod finish;
 mod output;
@@ -16,6 +17,7 @@ use tug_builder::{Cancel, Ports};
 use tug_oci::{Platform, Reference};
 use tug_store::image::Image;
 
+use self::extra::Extra;
 use self::finish::Finish;
 use self::output::{Output, OutputKind};
 use super::save;
@@ -64,6 +66,8 @@ pub(crate) struct Args {
     /// Ask the registry for newer base images
     #[arg(long)]
     pull: bool,
+    #[command(flatten)]
+    extra: Extra,
     /// The network of RUN steps
     #[arg(long, value_enum, default_value_t = Network::Default)]
     network: Network,

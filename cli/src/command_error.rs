@@ -89,6 +89,9 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
         if let Some(hint) = cause.downcast_ref::<io::Error>().and_then(io_hint) {
             return vec![hint.to_owned()];
         }
+        if cause.source().is_none() && DATABASE_FULL.iter().any(|text| cause.to_string().contains(text)) {
+            return vec![DISK_FULL.to_owned()];
+        }
         at = cause.source();
         depth += 1;
     }
@@ -97,9 +100,7 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
 
 fn io_hint(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
-            "the disk is full; `tug prune` gives back what no image uses, `tug df` says how much that is",
-        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(DISK_FULL),
         io::ErrorKind::ReadOnlyFilesystem => {
             Some("the file system is read-only; `--root DIR` or TUG_ROOT puts the store elsewhere")
         }
@@ -110,6 +111,10 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
     }
 }
 
+const DISK_FULL: &str =
+    "the disk seems full; `tug prune` gives back what no image uses, `tug df` says how much that is";
+/// What the records' database says when it cannot grow.
+const DATABASE_FULL: [&str; 2] = ["disk I/O error", "database or disk is full"];
 const DEPTH_MAX: usize = 16;
 
 #[cfg(test)]

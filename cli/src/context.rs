@@ -42,8 +42,7 @@ impl Context {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let opened =
-            Store::open(&self.root).trying(|| format!("cannot open the store at {}", self.root.display()))?;
+        let opened = Store::open(&self.root)?;
         Ok(self.store.get_or_init(|| opened))
     }
 

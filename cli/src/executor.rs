@@ -13,11 +13,11 @@ use tug_builder::ports::{
     Stream,
 };
 use tug_builder::{Cancel, Network};
-use tug_runner::default::{self, Builder, User};
+use tug_runner::default::{self, Builder};
 use tug_runner::spec::{PosixRlimitBuilder, PosixRlimitType, Spec};
 use tug_runner::{Bundle, Rootfs, RunError, Runtime, Stdio};
 
-use crate::container::{capability, host_files};
+use crate::container::{capability, host_files, user};
 
 /// Runs build steps in containers.
 pub(crate) struct Sandbox {
@@ -158,11 +158,10 @@ fn spec(step: &ExecStep, files: &Path) -> Result<Spec, StartError> {
             step.user.home.as_deref().filter(|home| !home.is_empty()).unwrap_or("/")
         ));
     }
-    let user = &step.user;
     let mut builder = Builder::new(step.args.iter().cloned())
         .env(env)
         .cwd(&step.cwd)
-        .user(User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids.clone() })
+        .user(user::process_user(&step.user))
         .hostname(&step.hostname)
         .network(match step.network {
             // In this version the network of a step is the host's unless it is cut off.

@@ -4,23 +4,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tug_builder::{ImageSource, ImageSourceError, PullPolicy};
 use tug_oci::{Platform, Reference};
-use tug_registry::{Client, Options, Silent};
+use tug_registry::{Client, Options};
 use tug_store::Store;
 use tug_store::image::Image;
+
+use crate::progress::Progress;
+use crate::transfers::StepLines;
 
 /// Looks images up in the store and fetches what is not there. A base that was fetched keeps its name, so that the
 /// next build need not ask the registry.
 pub(crate) struct Source<'a> {
     store: &'a Store,
     options: Options,
+    progress: &'a Progress,
     /// Made when a registry is asked for the first time: most builds ask none.
     client: Mutex<Option<Arc<Client>>>,
 }
 
 impl<'a> Source<'a> {
-    /// A source that makes a client of these options when it needs one.
-    pub(crate) fn new(store: &'a Store, options: Options) -> Source<'a> {
-        Source { store, options, client: Mutex::new(None) }
+    /// A source that makes a client of these options when it needs one, and tells of the layers it fetches.
+    pub(crate) fn new(store: &'a Store, options: Options, progress: &'a Progress) -> Source<'a> {
+        Source { store, options, progress, client: Mutex::new(None) }
     }
 
     fn local(&self, reference: &Reference, platform: &Platform) -> Result<Option<Image>, ImageSourceError> {
@@ -58,7 +62,12 @@ impl ImageSource for Source<'_> {
 
     fn fetch(&self, reference: &Reference, image: &Image) -> Result<(), ImageSourceError> {
         let client = self.client(reference)?;
-        let fetched = client.fetch_layers(self.store, reference, image, &Silent);
+        let step = self.progress.step(&format!("pulling {}", reference.familiar()));
+        let fetched = client.fetch_layers(self.store, reference, image, &StepLines(&step));
+        match &fetched {
+            Ok(()) => step.done(),
+            Err(_) => step.failed(),
+        }
         fetched.map_err(|source| failure(reference, source))?;
         self.store.images().record(&image.descriptor).map_err(|source| failure(reference, source))?;
         self.store.names().set(reference, &image.descriptor).map_err(|source| failure(reference, source))

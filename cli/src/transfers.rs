@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tug_oci::Digest;
 use tug_registry::{Progress, Transfer, TransferKind, TransferState};
 
+use crate::progress::OwnStep;
 use crate::screen::{self, Screen};
 use crate::units;
 
@@ -105,6 +106,22 @@ impl Progress for Transfers {
                 };
             }
         }
+    }
+}
+
+/// Tells of each layer that arrived, as lines of a build's step.
+pub(crate) struct StepLines<'a>(pub(crate) &'a OwnStep<'a>);
+
+impl Progress for StepLines<'_> {
+    fn report(&self, transfer: Transfer<'_>) {
+        let what = match (transfer.kind, transfer.state) {
+            (TransferKind::Layer, TransferState::Done) => "done",
+            (TransferKind::Layer, TransferState::Exists) => "already there",
+            (TransferKind::Layer, TransferState::Mounted) => "mounted from another repository",
+            (_, TransferState::Retrying) => "trying again",
+            _ => return,
+        };
+        self.0.line(&format!("layer {} {what}", transfer.digest.short()));
     }
 }
 

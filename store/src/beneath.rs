@@ -83,20 +83,41 @@ pub(crate) type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The image's extended attributes of an open file or directory, sorted.
 pub(crate) fn xattrs(file: impl AsFd) -> Result<Xattrs> {
+    let names = xattr_names(&file)?;
+    read_xattrs(&file, &names)
+}
+
+/// The names of all attributes, each with a NUL after it.
+pub(crate) fn xattr_names(file: impl AsFd) -> Result<Vec<u8>> {
     let mut names = [0_u8; 1024];
     match rustix::fs::flistxattr(&file, &mut names[..]) {
-        Ok(0) | Err(Errno::NOTSUP) => Ok(Vec::new()),
-        Ok(len) => read_xattrs(&file, &names[..len]),
+        Ok(len) => Ok(names[..len].to_vec()),
+        Err(Errno::NOTSUP) => Ok(Vec::new()),
         Err(Errno::RANGE) => {
             let mut names = vec![0_u8; XATTR_LIST_MAX];
             let len = rustix::fs::flistxattr(&file, &mut names[..])?;
-            read_xattrs(&file, &names[..len])
+            names.truncate(len);
+            Ok(names)
         }
         Err(error) => Err(error),
     }
 }
 
-fn read_xattrs(file: impl AsFd, names: &[u8]) -> Result<Xattrs> {
+/// Whether names hold one by which overlayfs keeps a part of what a directory shows elsewhere, or in its `trusted`
+/// flavour.
+pub(crate) fn has_foreign_overlay(names: &[u8]) -> bool {
+    let foreign: [&[u8]; 5] = [
+        b"trusted.overlay.opaque",
+        b"trusted.overlay.redirect",
+        b"trusted.overlay.metacopy",
+        b"user.overlay.redirect",
+        b"user.overlay.metacopy",
+    ];
+    names.split(|byte| *byte == 0).any(|name| foreign.contains(&name))
+}
+
+/// The image's among the attributes named, sorted.
+pub(crate) fn read_xattrs(file: impl AsFd, names: &[u8]) -> Result<Xattrs> {
     let mut found = Vec::new();
     let ours = names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && is_image_xattr(name));
     for name in ours {

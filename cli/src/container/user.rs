@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use tug_oci::user::{self, UserError, UserIds};
+use tug_runner::default::User;
 use tug_store::view::{EntryKind, Links, View, ViewError};
 
 /// Why the user cannot be told.
@@ -38,6 +39,13 @@ pub(crate) fn lookup(text: &str, view: &View) -> Result<UserIds, LookupError> {
     let passwd = read(view, "/etc/passwd")?;
     let group = read(view, "/etc/group")?;
     Ok(user::resolve(text, &passwd, &group)?)
+}
+
+/// The ids for a process. Its own group is also one of its further groups, so that no file of that group is withheld
+/// when the process changes its group.
+pub(crate) fn process_user(ids: &UserIds) -> User {
+    let others = ids.additional_gids.iter().copied().filter(|gid| *gid != ids.gid);
+    User { uid: ids.uid, gid: ids.gid, additional_gids: std::iter::once(ids.gid).chain(others).collect() }
 }
 
 /// The text of a small file; empty when there is none.

@@ -18,6 +18,8 @@ pub(super) struct Board {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) id: usize,
+    /// What a person calls it: steps are counted from 1 as they become known.
+    pub(super) number: usize,
     pub(super) name: String,
     pub(super) state: State,
     lines: VecDeque<String>,
@@ -51,7 +53,9 @@ impl Board {
         match event {
             Event::Planned { id, name } => {
                 let (name, state) = (visible(name).replace('\n', " "), State::Planned);
-                self.steps.push(Step { id: *id, name, state, lines: VecDeque::new(), rest: Vec::new() });
+                let number = self.steps.len() + 1;
+                let lines = VecDeque::new();
+                self.steps.push(Step { id: *id, number, name, state, lines, rest: Vec::new() });
                 Vec::new()
             }
             Event::Started { id } => self.change(*id, |step| {
@@ -93,9 +97,14 @@ impl Board {
         self.steps.iter().find(|step| matches!(step.state, State::Failed { .. }))
     }
 
-    /// An id that no step has.
+    /// An id that no step has, from the end that the builder does not count from.
     pub(super) fn next_id(&self) -> usize {
-        self.steps.iter().map(|step| step.id + 1).max().unwrap_or(0)
+        usize::MAX - self.steps.len()
+    }
+
+    /// The number of a step; 0 when it is not known.
+    pub(super) fn number(&self, id: usize) -> usize {
+        self.step(id).map_or(0, |step| step.number)
     }
 
     fn change(&mut self, id: usize, change: impl FnOnce(&mut Step) -> Vec<Change>) -> Vec<Change> {
@@ -225,7 +234,7 @@ pub(super) mod tests {
         board.apply(&Event::Failed { id: 3 }, Duration::ZERO);
         let tail = board.failed().unwrap().tail();
         assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "30", "49"));
-        assert_eq!(board.next_id(), 4);
+        assert_eq!((board.number(3), board.number(7)), (1, 0));
     }
 
     #[test]

@@ -6,21 +6,24 @@ use serde_json::{Value, json};
 use tug_builder::Event;
 use tug_builder::ports::Stream;
 
-/// One line: `time` is in seconds since the build began; ids are those of the `planned` lines.
-pub(super) fn line(event: &Event, at: Duration) -> String {
+use super::board::Board;
+
+/// One line: `time` is in seconds since the build began; ids are the steps' numbers.
+pub(super) fn line(board: &Board, event: &Event, at: Duration) -> String {
+    let number = |id: &usize| board.number(*id);
     let mut value = match event {
-        Event::Planned { id, name } => json!({ "event": "planned", "id": id, "name": name }),
-        Event::Started { id } => json!({ "event": "started", "id": id }),
-        Event::Cached { id } => json!({ "event": "cached", "id": id }),
+        Event::Planned { id, name } => json!({ "event": "planned", "id": number(id), "name": name }),
+        Event::Started { id } => json!({ "event": "started", "id": number(id) }),
+        Event::Cached { id } => json!({ "event": "cached", "id": number(id) }),
         Event::Log { id, stream, bytes } => {
             let stream = match stream {
                 Stream::Stdout => "stdout",
                 Stream::Stderr => "stderr",
             };
-            json!({ "event": "log", "id": id, "stream": stream, "text": String::from_utf8_lossy(bytes) })
+            json!({ "event": "log", "id": number(id), "stream": stream, "text": String::from_utf8_lossy(bytes) })
         }
-        Event::Done { id } => json!({ "event": "done", "id": id }),
-        Event::Failed { id } => json!({ "event": "failed", "id": id }),
+        Event::Done { id } => json!({ "event": "done", "id": number(id) }),
+        Event::Failed { id } => json!({ "event": "failed", "id": number(id) }),
         Event::Warning { place, message } => {
             json!({ "event": "warning", "place": place.to_string(), "message": message })
         }
@@ -38,9 +41,12 @@ mod tests {
 
     #[test]
     fn a_line_is_json() {
-        let text = line(&Event::Planned { id: 2, name: "RUN \"x\"".to_owned() }, Duration::from_millis(1500));
+        let event = Event::Planned { id: 7, name: "RUN \"x\"".to_owned() };
+        let mut board = Board::default();
+        board.apply(&event, Duration::ZERO);
+        let text = line(&board, &event, Duration::from_millis(1500));
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value, json!({ "event": "planned", "id": 2, "name": "RUN \"x\"", "time": 1.5 }));
+        assert_eq!(value, json!({ "event": "planned", "id": 1, "name": "RUN \"x\"", "time": 1.5 }));
         assert!(text.ends_with('\n') && text.lines().count() == 1);
     }
 }

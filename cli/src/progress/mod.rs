@@ -160,7 +160,7 @@ impl Shared {
         let changes = board.apply(event, at);
         let text = match view {
             View::Plain(plain) => changes.iter().map(|change| plain.text(board, change)).collect(),
-            View::RawJson => json::line(event, at),
+            View::RawJson => json::line(board, event, at),
             View::Tty(_) | View::Quiet => return,
         };
         // Whoever reads progress may leave; the build goes on.

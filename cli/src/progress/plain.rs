@@ -22,13 +22,13 @@ impl Plain {
             Change::Started(id) => self.heading(board, *id),
             Change::Line(id, age, line) => {
                 let heading = self.heading(board, *id);
-                format!("{heading}#{} {:.3} {line}\n", id + 1, age.as_secs_f64())
+                format!("{heading}#{} {:.3} {line}\n", board.number(*id), age.as_secs_f64())
             }
             Change::Ended(id) => {
                 let heading = self.heading(board, *id);
                 self.current = None;
                 let verdict = board.step(*id).map(verdict).unwrap_or_default();
-                format!("{heading}#{} {verdict}\n\n", id + 1)
+                format!("{heading}#{} {verdict}\n\n", board.number(*id))
             }
             Change::Warned(place, message) => {
                 let warning = self.colors.paint(Style::Warning, "WARNING:");
@@ -46,7 +46,7 @@ impl Plain {
         let gap = if self.current.is_some() { "\n" } else { "" };
         self.current = Some(id);
         let name = board.step(id).map(|step| step.name.as_str()).unwrap_or_default();
-        format!("{gap}#{} {name}\n", id + 1)
+        format!("{gap}#{} {name}\n", board.number(id))
     }
 }
 

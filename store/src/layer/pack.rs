@@ -37,6 +37,9 @@ pub enum WalkError {
     /// A path that could not be unpacked again.
     #[error("path {0} is longer than {max} bytes", max = beneath::PATH_BYTES_MAX)]
     PathTooLong(String),
+    /// A directory of an overlay that was mounted with other options.
+    #[error("{0} was made by an overlay mounted without userxattr, or with redirect_dir or metacopy")]
+    Overlay(String),
     /// What the archive goes to does not take it.
     #[error("cannot write the archive")]
     Write(#[source] io::Error),
@@ -168,7 +171,7 @@ impl<W: Write> Walk<W> {
     ) -> Result<OwnedFd, WalkError> {
         let fd = beneath::open_dir(parent, name).map_err(|errno| self.read_error("open", errno))?;
         member.path.push(b'/');
-        member.xattrs = beneath::xattrs(&fd).map_err(|errno| self.read_error("read attributes of", errno))?;
+        member.xattrs = self.xattrs(&fd)?;
         let opaque = beneath::is_opaque(&fd).map_err(|errno| self.read_error("read attributes of", errno))?;
         self.put(&member)?;
         if opaque {
@@ -181,7 +184,7 @@ impl<W: Write> Walk<W> {
 
     fn file(&mut self, parent: BorrowedFd<'_>, name: &[u8], mut member: Member) -> Result<(), WalkError> {
         let fd = open_file(parent, name).map_err(|errno| self.read_error("open", errno))?;
-        member.xattrs = beneath::xattrs(&fd).map_err(|errno| self.read_error("read attributes of", errno))?;
+        member.xattrs = self.xattrs(&fd)?;
         let stat = rustix::fs::fstat(&fd).map_err(|errno| self.read_error("read", errno))?;
         member.size = stat.st_size.cast_unsigned();
         self.out.member(&member).map_err(WalkError::Write)?;
@@ -200,6 +203,15 @@ impl<W: Write> Walk<W> {
             left -= len as u64;
         }
         self.out.end_content(&member).map_err(WalkError::Write)
+    }
+
+    fn xattrs(&self, fd: &OwnedFd) -> Result<beneath::Xattrs, WalkError> {
+        let failed = |errno| self.read_error("read attributes of", errno);
+        let names = beneath::xattr_names(fd).map_err(failed)?;
+        if beneath::has_foreign_overlay(&names) {
+            return Err(WalkError::Overlay(shown(&self.path)));
+        }
+        beneath::read_xattrs(fd, &names).map_err(failed)
     }
 
     /// Turns a file's further names into hard links to its first.

@@ -171,6 +171,9 @@ fn overlay_attributes_stay_out_of_archives_and_directories() {
     assert_eq!(TarReader::new(&bytes[..]).next_member().unwrap().unwrap().xattrs, []);
     let mut directory = member("d", Kind::Dir);
     directory.xattrs = vec![(b"user.overlay.opaque".to_vec(), b"y".to_vec())];
+    rustix::fs::setxattr(root.path().join("d"), "user.overlay.redirect", b"/x", XattrFlags::empty()).unwrap();
+    let error = pack(open(root.path()), None, std::io::sink()).unwrap_err();
+    assert!(matches!(error, WalkError::Overlay(name) if name == "d"));
     let (root, _) = applied(&[(directory, b"")]).unwrap();
     assert!(!beneath::is_opaque(open(&root.path().join("d"))).unwrap());
 }

@@ -4,14 +4,13 @@ use tug_builder::{BuildError, Place, RunError, StepError};
 use tug_dockerfile::render;
 
 use crate::command_error::CommandError;
-use crate::diagnostic::{Colors, Style, visible};
+use crate::diagnostic::{Colors, Diagnostic, Style, visible};
 use crate::progress::Failure;
 
 /// The error with an excerpt of the Dockerfile and of the failed step's output.
 pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Colors) -> CommandError {
-    let message = message(&error);
     let mut excerpt = String::new();
-    if let (Some(failure), BuildError::Step { .. }) = (&failure, &error) {
+    if let (Some(failure), true) = (&failure, is_exit_code(&error)) {
         excerpt.push_str(&output(failure, colors));
     }
     match &error {
@@ -27,24 +26,31 @@ pub(super) fn explain(error: BuildError, failure: Option<Failure>, colors: Color
         | BuildError::Step { place, .. } => excerpt.push_str(&source_lines(place, colors)),
         _ => {}
     }
-    CommandError::from(error).map(|mut diagnostic| {
-        if let Some(message) = message {
-            diagnostic.message = message;
-        }
+    reason(error).map(|mut diagnostic| {
+        // The place and the reference are told already.
         diagnostic.causes.retain(|cause| !cause.starts_with("cannot get image "));
         diagnostic.excerpt = Some(excerpt).filter(|text| !text.is_empty());
         diagnostic.trying("build failed")
     })
 }
 
-/// The instruction is told by the excerpt: the place and the reason are enough.
-fn message(error: &BuildError) -> Option<String> {
-    let BuildError::Step { place, source, .. } = error else { return None };
-    match &**source {
+/// Whether a step's own process says that it failed.
+fn is_exit_code(error: &BuildError) -> bool {
+    let BuildError::Step { source, .. } = error else { return false };
+    matches!(**source, StepError::Run(RunError::ExitCode { .. }))
+}
+
+/// Of a step, the place and what went wrong: the excerpt tells the rest.
+fn reason(error: BuildError) -> CommandError {
+    let BuildError::Step { place, source, .. } = error else { return error.into() };
+    match *source {
         StepError::Run(RunError::ExitCode { exit_code, .. }) => {
-            Some(format!("{place}: exit code: {exit_code}"))
+            Diagnostic::new(format!("{place}: exit code: {exit_code}")).into()
         }
-        source => Some(format!("{place}: {source}")),
+        source => CommandError::from(source).map(|mut diagnostic| {
+            diagnostic.message = format!("{place}: {}", diagnostic.message);
+            diagnostic
+        }),
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 
 use tug_oci::Reference;
-use tug_registry::{Transfer, TransferKind, TransferState};
 use tug_store::Store;
 use tug_store::archive;
 use tug_store::image::Image;
@@ -17,6 +16,7 @@ use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::progress::{OwnStep, Progress};
 use crate::registries;
+use crate::transfers::StepLines;
 
 /// A built image that is on its way out.
 pub(super) struct Finish<'a> {
@@ -58,7 +58,7 @@ impl Finish<'_> {
         let client = registries::client(context)?;
         for name in self.names {
             let step = self.progress.step(&format!("pushing {name}"));
-            let sent = push::send(name, self.store, &client, &Lines(&step));
+            let sent = push::send(name, self.store, &client, &StepLines(&step));
             if let Ok(pushed) = &sent {
                 step.line(&format!("digest: {} size: {}", pushed.descriptor.digest, pushed.descriptor.size));
             }
@@ -101,20 +101,4 @@ fn ended<T>(step: OwnStep<'_>, result: Result<T, CommandError>) -> Result<T, Com
         Err(_) => step.failed(),
     }
     result
-}
-
-/// Tells of each layer that arrived.
-struct Lines<'a>(&'a OwnStep<'a>);
-
-impl tug_registry::Progress for Lines<'_> {
-    fn report(&self, transfer: Transfer<'_>) {
-        let what = match (transfer.kind, transfer.state) {
-            (TransferKind::Layer, TransferState::Done) => "pushed",
-            (TransferKind::Layer, TransferState::Exists) => "already there",
-            (TransferKind::Layer, TransferState::Mounted) => "mounted from another repository",
-            (_, TransferState::Retrying) => "trying again",
-            _ => return,
-        };
-        self.0.line(&format!("layer {} {what}", transfer.digest.short()));
-    }
 }

@@ -139,7 +139,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     let _lease = store.lease()?;
     let progress = Progress::start(style(&args, context), context.stderr_colors());
     let executor = Sandbox::new(context.runtime_dir().join("build"));
-    let images = Source::new(store, registries::options(context));
+    let images = Source::new(store, registries::options(context), &progress);
     let ports = Ports { store, executor: &executor, images: &images, events: &progress };
     let built = match tug_builder::build(&prepared.request, &ports, &interrupt.cancel) {
         Ok(built) => built,

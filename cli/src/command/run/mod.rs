@@ -72,7 +72,7 @@ pub(crate) struct Args {
     /// Name the container: no two that run have the same
     #[arg(long)]
     name: Option<String>,
-    /// The container's host name [default: its id]
+    /// The container's host name [default: its id; with --network host, this machine's]
     #[arg(short = 'h', long)]
     hostname: Option<String>,
     /// Make the root file system read-only

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tug_oci::ContainerConfig;
-use tug_runner::default::{self, Builder, RootAccess, User};
+use tug_runner::default::{self, Builder, RootAccess};
 use tug_runner::spec::Spec;
 use tug_store::image::Image;
 use tug_store::view::{Links, View};
@@ -38,9 +38,9 @@ impl Plan<'_> {
         let command = command.ok_or_else(|| {
             Diagnostic::new("the image names no command").hint("give one behind the image's name")
         })?;
-        let user = user::lookup(args.user.as_deref().unwrap_or(&config.user), self.view)?;
+        let ids = user::lookup(args.user.as_deref().unwrap_or(&config.user), self.view)?;
         let hostname = self.hostname();
-        let env = self.env(&config, &hostname, user.home.as_deref(), context)?;
+        let env = self.env(&config, &hostname, ids.home.as_deref(), context)?;
         let cwd = args.workdir.clone().unwrap_or_else(|| config.working_dir.clone());
         if !cwd.is_empty() && !cwd.starts_with('/') {
             return Err(Diagnostic::new(format!("the working directory {cwd:?} is not absolute")).into());
@@ -48,7 +48,7 @@ impl Plan<'_> {
         let mut builder = Builder::new(command)
             .env(env.into_pairs())
             .cwd(if cwd.is_empty() { "/" } else { &cwd })
-            .user(User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids })
+            .user(user::process_user(&ids))
             .hostname(&hostname)
             .root_access(if args.read_only { RootAccess::Readonly } else { RootAccess::Writable })
             .network(match args.network {
@@ -70,9 +70,13 @@ impl Plan<'_> {
         Ok(spec)
     }
 
-    /// The host's own with its network, since there is no other machine to be; else the id.
+    /// With the machine's network its name too, else the id.
     fn hostname(&self) -> String {
-        self.args.hostname.clone().unwrap_or_else(|| self.id[..12].to_owned())
+        match (&self.args.hostname, self.args.network) {
+            (Some(name), _) => name.clone(),
+            (None, Network::Host) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            (None, Network::None) => self.id[..12].to_owned(),
+        }
     }
 
     fn env(

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use tug_builder::NamedContext;
 
-/// `--build-context NAME=…`: a directory, `docker-image://REFERENCE`, or `scratch`.
+/// `--build-context NAME=…`: a directory, or `docker-image://REFERENCE`.
 pub(super) fn build_context(text: &str) -> Result<(String, NamedContext), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=DIRECTORY or NAME=docker-image://IMAGE")?;
     let context = match value.strip_prefix("docker-image://") {
+        Some("scratch") => NamedContext::Scratch,
         Some(image) => NamedContext::Image(image.parse().map_err(|error| format!("{error}"))?),
-        None if value == "scratch" => NamedContext::Scratch,
         None if value.contains("://") => {
             return Err("only directories and docker-image:// are known".to_owned());
         }
@@ -111,6 +111,8 @@ mod tests {
         let (name, context) = build_context("base=docker-image://app:1").unwrap();
         assert_eq!(name, "base");
         assert!(matches!(context, NamedContext::Image(_)));
+        let scratch = build_context("base=docker-image://scratch").map(|(_, context)| context);
+        assert_eq!(scratch, Ok(NamedContext::Scratch));
         assert!(build_context("x=git://y").is_err() && build_context("x").is_err());
         let file = From::File("t.txt".into());
         assert_eq!(secret("id=t,src=t.txt"), Ok(SecretSource { id: "t".to_owned(), from: file }));

@@ -84,9 +84,10 @@ impl FromStr for Platform {
     type Err = ParsePlatformError;
 
     fn from_str(text: &str) -> Result<Platform, ParsePlatformError> {
-        let parts: Vec<&str> = text.split('/').collect();
+        let (text_without, os_version) = split_version(text)?;
+        let parts: Vec<&str> = text_without.split('/').collect();
         let word = |part: &&str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.()".contains(&b))
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         };
         if parts.is_empty() || parts.len() > 3 || !parts.iter().all(word) {
             return Err(ParsePlatformError(text.to_owned()));
@@ -100,8 +101,22 @@ impl FromStr for Platform {
             [] => return Err(ParsePlatformError(text.to_owned())),
         };
         let (architecture, variant) = normal_architecture(machine, variant);
-        Ok(Platform { architecture, os, os_version: None, os_features: Vec::new(), variant })
+        Ok(Platform { architecture, os, os_version, os_features: Vec::new(), variant })
     }
+}
+
+/// Takes the version off that may stand behind the operating system: `windows(10.0.20348)/amd64`.
+fn split_version(text: &str) -> Result<(String, Option<String>), ParsePlatformError> {
+    let wrong = || ParsePlatformError(text.to_owned());
+    let (os, rest) = text.split_once('/').map_or((text, None), |(os, rest)| (os, Some(rest)));
+    let Some((name, version)) = os.split_once('(') else {
+        return Ok((text.to_owned(), None));
+    };
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    let fits = |version: &&str| !version.is_empty() && version.bytes().all(word);
+    let version = version.strip_suffix(')').filter(fits).ok_or_else(wrong)?;
+    let name = rest.map_or_else(|| name.to_owned(), |rest| format!("{name}/{rest}"));
+    Ok((name, Some(version.to_owned())))
 }
 
 fn is_os(word: &str) -> bool {

@@ -7,7 +7,8 @@ pub struct UserIds {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Further groups, without `gid`, in the order of the group file.
+    /// All groups of the process: `gid` first, so that it cannot be dropped, then the others in the order of the
+    /// group file.
     pub additional_gids: Vec<u32>,
     /// The home directory, when the user has an entry.
     pub home: Option<String>,
@@ -46,13 +47,13 @@ pub fn resolve(text: &str, passwd: &str, group: &str) -> Result<UserIds, UserErr
     match group_name {
         Some(name) => {
             let gid = resolve_group(name, group)?;
-            Ok(UserIds { uid, gid, additional_gids: Vec::new(), home })
+            Ok(UserIds { uid, gid, additional_gids: vec![gid], home })
         }
         None => {
             let gid = entry.as_ref().map_or(0, |entry| entry.gid);
             let additional_gids = match &entry {
                 Some(entry) => groups_of(&entry.name, gid, group),
-                None => Vec::new(),
+                None => vec![gid],
             };
             Ok(UserIds { uid, gid, additional_gids, home })
         }
@@ -133,9 +134,9 @@ fn group_lines(group: &str) -> impl Iterator<Item = Group<'_>> {
 }
 
 fn groups_of(user: &str, own: u32, group: &str) -> Vec<u32> {
-    let mut gids: Vec<u32> = Vec::new();
+    let mut gids = vec![own];
     for entry in group_lines(group).filter(|entry| entry.members.split(',').any(|member| member == user)) {
-        if entry.gid != own && !gids.contains(&entry.gid) {
+        if !gids.contains(&entry.gid) {
             gids.push(entry.gid);
         }
     }
@@ -177,13 +178,13 @@ mod tests {
 
     #[test]
     fn users_are_names_or_ids_with_their_groups() {
-        check("", (0, 0, &[10], Some("/root")));
-        check("root", (0, 0, &[10], Some("/root")));
-        check("app", (1000, 1001, &[10, 44], Some("/home/app")));
-        check("1000", (1000, 1001, &[10, 44], Some("/home/app")));
-        check("app:daemon", (1000, 1, &[], Some("/home/app")));
-        check("1234", (1234, 0, &[], None));
-        check("1234:1234", (1234, 1234, &[], None));
+        check("", (0, 0, &[0, 10], Some("/root")));
+        check("root", (0, 0, &[0, 10], Some("/root")));
+        check("app", (1000, 1001, &[1001, 10, 44], Some("/home/app")));
+        check("1000", (1000, 1001, &[1001, 10, 44], Some("/home/app")));
+        check("app:daemon", (1000, 1, &[1], Some("/home/app")));
+        check("1234", (1234, 0, &[0], None));
+        check("1234:1234", (1234, 1234, &[1234], None));
     }
 
     #[test]

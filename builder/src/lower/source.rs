@@ -204,12 +204,17 @@ impl Pass<'_> {
         platform: Platform,
         span: Span,
     ) -> Result<(StageState, Option<String>), Stop> {
-        let (image, reference) = self.image(reference, platform, span)?;
+        let (image, reference) = self.image(reference, platform.clone(), span)?;
         let mut state = StageState::new(
             self.image_vertex(Arc::clone(&image), reference.clone(), span),
             image.config.clone(),
         );
         state.config.created = None;
+        if !image.config.platform.satisfies(&platform) {
+            // An image that has only one platform is taken for the one that was asked for.
+            state.config.platform =
+                Platform { os_version: image.config.platform.os_version.clone(), ..platform };
+        }
         let shown = match reference.digest() {
             Some(_) => reference.to_string(),
             None => format!("{reference}@{}", image.descriptor.digest),

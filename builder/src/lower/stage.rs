@@ -35,7 +35,8 @@ pub(super) enum Command {
 impl StageState {
     /// A stage without files.
     pub(super) fn scratch(vertex: VertexId, platform: &Platform) -> StageState {
-        let config = ContainerConfig { working_dir: "/".to_owned(), ..ContainerConfig::default() };
+        let root = if platform.os == "windows" { "\\" } else { "/" };
+        let config = ContainerConfig { working_dir: root.to_owned(), ..ContainerConfig::default() };
         StageState::new(
             vertex,
             ImageConfig {
@@ -65,13 +66,11 @@ impl StageState {
     /// What every stage has before its first instruction.
     pub(super) fn begin(&mut self) {
         self.command = Command::Inherited;
-        let path = match self.config.platform.os.as_str() {
-            "windows" => PATH_WINDOWS,
-            _ => PATH_UNIX,
-        };
+        // On Windows the system itself has one.
+        let usual = self.config.platform.os != "windows";
         let config = self.container();
-        if !config.env.iter().any(|pair| pair.starts_with("PATH=")) {
-            config.env.push(format!("PATH={path}"));
+        if usual && !config.env.iter().any(|pair| pair.starts_with("PATH=")) {
+            config.env.push(format!("PATH={PATH}"));
         }
         let pairs = config.env.clone();
         for pair in &pairs {
@@ -88,7 +87,8 @@ impl StageState {
     /// The working directory, from the root.
     pub(super) fn working_dir(&self) -> &str {
         let named = self.config.config.as_ref().map(|config| config.working_dir.as_str());
-        named.filter(|path| !path.is_empty()).unwrap_or("/")
+        // The root is the root, also where it is written as Windows does.
+        named.filter(|path| !path.is_empty() && *path != "\\").unwrap_or("/")
     }
 
     /// The user of steps; empty for root.
@@ -160,5 +160,4 @@ impl StageFrame {
     }
 }
 
-const PATH_UNIX: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const PATH_WINDOWS: &str = "c:\\Windows\\System32;c:\\Windows";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

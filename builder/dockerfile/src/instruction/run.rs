@@ -51,7 +51,7 @@ impl Run {
             [] => RunBody::Shell(line.clone()),
             [only, ..] if Opening::new(line).is_some() => {
                 let content = only.body();
-                match only.content.starts_with("#!") {
+                match content.starts_with("#!") {
                     true => RunBody::Script { name: only.name.clone(), content },
                     false => RunBody::Shell(content),
                 }

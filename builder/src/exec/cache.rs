@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tug_dockerfile::instruction::CacheSharing;
@@ -101,7 +102,10 @@ impl Mounts<'_> {
     /// Fills a cache beside its place, and renames it there: it is whole or not there at all.
     fn begin_cache(&self, place: &Path, cache: &CacheMount, target: &str) -> Result<(), RunError> {
         let failed = |source| RunError::Mount { target: target.to_owned(), source };
-        let begun = place.with_extension(format!("{}.new", std::process::id()));
+        // Steps of this process, and of others, may begin the same cache at the same time.
+        static BEGUN: AtomicU64 = AtomicU64::new(0);
+        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+        let begun = place.with_extension(format!("{}.{number}.new", std::process::id()));
         std::fs::create_dir_all(&begun).map_err(failed)?;
         self.begin(&begun, cache, target)?;
         match std::fs::rename(&begun, place) {

@@ -94,6 +94,10 @@ impl<'a> Pass<'a> {
         let mut config = state.config;
         let labels = &self.input.request.labels;
         config.config.get_or_insert_default().labels.extend(labels.clone());
+        // A platform that was asked for is what the image is for, whatever its stages stand on.
+        if let Some(platform) = &self.input.request.platform {
+            config.platform.clone_from(platform);
+        }
         Plan {
             graph: self.graph,
             steps: self.steps,

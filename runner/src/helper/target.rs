@@ -143,12 +143,17 @@ pub(super) fn clean(path: &Path) -> PathBuf {
 }
 
 fn create_in(parent: OwnedFd, name: &OsStr, kind: Kind) -> Result<OwnedFd, Errno> {
-    match kind {
-        Kind::Directory => rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))?,
+    let made = match kind {
+        Kind::Directory => rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)),
         Kind::File => {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            drop(rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o644))?);
+            rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
         }
+    };
+    match made {
+        // In a directory that containers share, another one may have been quicker.
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error),
     }
     rustix::fs::openat(&parent, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }

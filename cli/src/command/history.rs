@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// `table`, `json`, or a Go template: .ID .CreatedSince .CreatedAt .CreatedBy .Size .Comment
     #[arg(long)]
     format: Option<String>,
-    /// Print sizes and dates in words [default]; --human=false prints bytes and times
+    /// Print sizes and dates in words, which is usual; --human=false prints bytes and times
     #[arg(
         short = 'H', long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_value_t = true, default_missing_value = "true", hide_default_value = true,

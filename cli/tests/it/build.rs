@@ -165,3 +165,24 @@ fn equal_builds_in_two_stores_give_equal_images() {
     other.tug(&["load", "-i", &base.to_string_lossy()]).ok();
     assert_eq!(digest(&one), digest(&other));
 }
+
+#[test]
+fn what_steps_are_given() {
+    let sandbox = Sandbox::with_base();
+    sandbox.file("token", "s3cret").file("more/extra.txt", "extra\n");
+    sandbox.file(
+        "g/Dockerfile",
+        "FROM base\nCOPY --from=more extra.txt /\nRUN --mount=type=secret,id=token cp /run/secrets/token /seen && \\\n\
+         grep db /etc/hosts > /hosts; hostname > /name; ulimit -n > /limit; df -k /dev/shm | tail -1 > /shm\n",
+    );
+    let flags =
+        ["--secret", "id=token,src=token", "--build-context", "more=more", "--add-host", "db:192.0.2.7"];
+    let limits = ["--hostname", "box", "--ulimit", "nofile=99:100", "--shm-size", "1m"];
+    sandbox.tug(&[&["build", "-q", "-t", "g"], &flags[..], &limits, &["g"]].concat()).ok();
+    let seen =
+        sandbox.tug(&["run", "g", "cat", "/extra.txt", "/seen", "/hosts", "/name", "/limit", "/shm"]).ok();
+    assert!(seen.starts_with("extra\ns3cret192.0.2.7\tdb\nbox\n99\n"), "{seen}");
+    assert!(seen.contains(" 1024 "), "{seen}");
+    let told = sandbox.tug(&["build", "--secret", "id=missing", "g"]).fails(1);
+    assert!(told.contains("cannot read missing"), "{told}");
+}

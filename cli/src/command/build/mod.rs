@@ -1,7 +1,9 @@
 //! `tug build`: builds an image from a Dockerfile.
 
+mod extra;
 mod failure;
 mod finish;
+mod flag;
 mod output;
 mod request;
 
@@ -12,10 +14,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use clap::{Parser, ValueEnum};
 use nix::sys::signal::Signal;
-use tug_builder::{Cancel, Ports};
+use tug_builder::{Cancel, NamedContext, Ports};
 use tug_oci::{Platform, Reference};
 use tug_store::image::Image;
 
+use self::extra::Extra;
 use self::finish::Finish;
 use self::output::{Output, OutputKind};
 use super::save;
@@ -61,12 +64,35 @@ pub(crate) struct Args {
     /// Do not use what earlier builds left
     #[arg(long)]
     no_cache: bool,
+    /// Do not use what earlier builds left of these stages (repeatable)
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    no_cache_filter: Vec<String>,
     /// Ask the registry for newer base images
     #[arg(long)]
     pull: bool,
+    #[command(flatten)]
+    extra: Extra,
     /// The network of RUN steps
     #[arg(long, value_enum, default_value_t = Network::Default)]
     network: Network,
+    /// Show a file or variable to RUN --mount=type=secret (repeatable)
+    #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]", value_parser = flag::secret)]
+    secret: Vec<flag::SecretSource>,
+    /// Another source of files or a base image, under a name (repeatable)
+    #[arg(long, value_name = "NAME=DIRECTORY|docker-image://IMAGE", value_parser = flag::build_context)]
+    build_context: Vec<(String, NamedContext)>,
+    /// Add a line to /etc/hosts of RUN steps (repeatable)
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = flag::add_host)]
+    add_host: Vec<(String, String)>,
+    /// The host name of RUN steps
+    #[arg(long)]
+    hostname: Option<String>,
+    /// The size of /dev/shm of RUN steps
+    #[arg(long, value_name = "BYTES[k|m|g]", value_parser = flag::bytes)]
+    shm_size: Option<u64>,
+    /// Set a limit of RUN steps (repeatable)
+    #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = flag::ulimit)]
+    ulimit: Vec<(String, u64, u64)>,
     /// Push each name of the result
     #[arg(long)]
     push: bool,

@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tug_builder::{BuildRequest, CacheUse, DockerfileSource, Network, PullPolicy};
+use tug_builder::{BuildRequest, CacheUse, DockerfileSource, Network, PullPolicy, Secret};
 
 use super::Args;
+use super::flag::{From, SecretSource};
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
@@ -45,7 +46,19 @@ pub(super) fn prepare(args: &Args, context: &Context) -> Result<Prepared, Comman
     request.labels = labels(&args.label);
     request.target.clone_from(&args.target);
     request.platform.clone_from(&args.platform);
-    request.cache = if args.no_cache { CacheUse::Nothing } else { CacheUse::All };
+    request.cache = match (args.no_cache, args.no_cache_filter.as_slice()) {
+        (true, _) => CacheUse::Nothing,
+        (false, []) => CacheUse::All,
+        (false, stages) => CacheUse::AllBut(stages.iter().map(|stage| stage.to_ascii_lowercase()).collect()),
+    };
+    request.contexts = args.build_context.iter().cloned().collect();
+    request.extra_hosts.clone_from(&args.add_host);
+    request.hostname.clone_from(&args.hostname);
+    request.shm_size = args.shm_size;
+    request.ulimits.clone_from(&args.ulimit);
+    for source in &args.secret {
+        request.secrets.insert(source.id.clone(), secret(source, context)?);
+    }
     request.pull = if args.pull { PullPolicy::Always } else { PullPolicy::Missing };
     request.network = match args.network {
         super::Network::Default => Network::Default,
@@ -53,6 +66,7 @@ pub(super) fn prepare(args: &Args, context: &Context) -> Result<Prepared, Comman
         super::Network::None => Network::None,
     };
     request.source_date_epoch = context.source_date_epoch()?;
+    args.extra.add_to(&mut request, context)?;
     Ok(Prepared { request, _empty: empty })
 }
 
@@ -136,6 +150,29 @@ fn build_args(given: &[String], context: &Context) -> BTreeMap<String, String> {
     given.iter().filter_map(pair).collect()
 }
 
+fn secret(source: &SecretSource, context: &Context) -> Result<Secret, CommandError> {
+    let missing = |what: String| Diagnostic::new(format!("secret {:?}: {what}", source.id));
+    let variable = |name: &str| context.env.get(name).map(|value| Secret(value.clone().into_bytes()));
+    let path = match &source.from {
+        From::Variable(name) => {
+            return variable(name).ok_or_else(|| missing(format!("the variable {name} is not set")).into());
+        }
+        From::Either => match variable(&source.id) {
+            Some(secret) => return Ok(secret),
+            None => PathBuf::from(&source.id),
+        },
+        From::File(path) => path.clone(),
+    };
+    let attempt = || format!("cannot read {}", path.display());
+    let file = fs::File::open(&path).trying(attempt)?;
+    let mut bytes = Vec::new();
+    file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).trying(attempt)?;
+    match bytes.len() as u64 > SECRET_BYTES_MAX {
+        true => Err(missing(format!("{} is larger than {SECRET_BYTES_MAX} bytes", path.display())).into()),
+        false => Ok(Secret(bytes)),
+    }
+}
+
 fn labels(given: &[String]) -> BTreeMap<String, String> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
@@ -144,4 +181,6 @@ fn labels(given: &[String]) -> BTreeMap<String, String> {
     given.iter().map(pair).collect()
 }
 
+/// As in BuildKit.
+const SECRET_BYTES_MAX: u64 = 500 << 10;
 const DOCKERFILE_BYTES_MAX: u64 = 16 << 20;

@@ -1,6 +1,5 @@
 //! `tug build`: builds an image from a Dockerfile.
 
-mod extra;
 mod failure;
 mod finish;
 mod flag;
@@ -18,7 +17,6 @@ use tug_builder::{Cancel, NamedContext, Ports};
 use tug_oci::{Platform, Reference};
 use tug_store::image::Image;
 
-use self::extra::Extra;
 use self::finish::Finish;
 use self::output::{Output, OutputKind};
 use super::save;
@@ -70,8 +68,6 @@ pub(crate) struct Args {
     /// Ask the registry for newer base images
     #[arg(long)]
     pull: bool,
-    #[command(flatten)]
-    extra: Extra,
     /// The network of RUN steps
     #[arg(long, value_enum, default_value_t = Network::Default)]
     network: Network,

@@ -216,13 +216,4 @@ fn binary() -> Result<PathBuf, Problem> {
 const RESULT: &str = "conformance.test/result:latest";
 
 /// Rows that differ because what they need is not built yet.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("dockerfile-check-hostname", "no --hostname yet"),
-    ("eager-named-context", "no --build-context yet"),
-    ("named-image-context", "no --build-context yet"),
-    ("named-local-context", "no --build-context yet"),
-    ("platform-with-os-version", "no images of several platforms yet"),
-    ("shm-size", "no --shm-size yet"),
-    ("ulimit", "no --ulimit yet"),
-    ("sequence no-cache", "no --no-cache-filter yet"),
-];
+const UNSUPPORTED: &[(&str, &str)] = &[("platform-with-os-version", "no images of several platforms yet")];

@@ -2,7 +2,6 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tug_dockerfile::instruction::CacheSharing;
@@ -99,20 +98,23 @@ impl Mounts<'_> {
             .map_err(|source| RunError::Fill { target: target.to_owned(), source: Box::new(source) })
     }
 
-    /// Fills a cache beside its place, and renames it there: it is whole or not there at all.
+    /// Fills a cache beside its place, one who wants it at a time, and renames it there: it is whole or not there.
     fn begin_cache(&self, place: &Path, cache: &CacheMount, target: &str) -> Result<(), RunError> {
         let failed = |source| RunError::Mount { target: target.to_owned(), source };
-        // Steps of this process, and of others, may begin the same cache at the same time.
-        static BEGUN: AtomicU64 = AtomicU64::new(0);
-        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
-        let begun = place.with_extension(format!("{}.{number}.new", std::process::id()));
-        std::fs::create_dir_all(&begun).map_err(failed)?;
-        self.begin(&begun, cache, target)?;
-        match std::fs::rename(&begun, place) {
-            // Somebody who shares it was quicker.
-            Err(_) if place.exists() => std::fs::remove_dir_all(&begun).map_err(failed),
-            outcome => outcome.map_err(failed),
+        let one = File::create(place.with_extension("begin")).map_err(failed)?;
+        one.lock().map_err(failed)?;
+        if place.exists() {
+            return Ok(());
         }
+        let begun = place.with_extension("new");
+        match std::fs::remove_dir_all(&begun) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            // What is left of one who was killed.
+            Ok(()) | Err(_) => {}
+        }
+        std::fs::create_dir(&begun).map_err(failed)?;
+        self.begin(&begun, cache, target)?;
+        std::fs::rename(&begun, place).map_err(failed)
     }
 }
 

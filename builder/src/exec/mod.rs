@@ -102,6 +102,7 @@ impl Runner<'_> {
         for mount in &op.mounts {
             mounts.add(&mount.target, &mount.source)?;
         }
+        mounts.make_places()?;
         let hostname = op.hostname.clone().unwrap_or_else(|| HOSTNAME.to_owned());
         let mut env = environment(op, &user, &hostname);
         env.append(&mut mounts.env);

@@ -72,6 +72,24 @@ impl<'a> Mounts<'a> {
         Ok(())
     }
 
+    /// Makes the folders that later mounts are mounted on inside earlier ones, where these can be written to. They
+    /// stay: another step may have the same place mounted at the same time.
+    pub(super) fn make_places(&self) -> Result<(), RunError> {
+        for (at, mount) in self.list.iter().enumerate() {
+            let file = matches!(&mount.source, ExecMountSource::Bind { path, .. } if !path.is_dir());
+            let inside = |outer: &&ExecMount| Path::new(&mount.target).strip_prefix(&outer.target).is_ok();
+            let outer = self.list[..at].iter().rev().find(inside);
+            if let (false, Some(ExecMount { target, source })) = (file, outer)
+                && let ExecMountSource::Bind { path, access: Access::ReadWrite } = source
+                && let Ok(place) = Path::new(&mount.target).strip_prefix(target)
+            {
+                make_beneath(path, place)
+                    .map_err(|source| RunError::Mount { target: mount.target.clone(), source })?;
+            }
+        }
+        Ok(())
+    }
+
     fn bind(&mut self, target: &str, path: PathBuf, access: Access) {
         let source = ExecMountSource::Bind { path, access };
         self.list.push(ExecMount { target: target.to_owned(), source });
@@ -130,6 +148,22 @@ impl<'a> Mounts<'a> {
         self.held.push(Held::Directory(staged));
         Ok(path)
     }
+}
+
+/// Makes a directory and those above it inside a root that steps write to: no link in it is followed.
+fn make_beneath(root: &Path, path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let mut directory = openat2(CWD, root, flags, Mode::empty(), ResolveFlags::empty())?;
+    for name in path.iter() {
+        match mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        directory = openat2(&directory, name, flags, Mode::empty(), within)?;
+    }
+    Ok(())
 }
 
 /// Copies a path of some layers into a directory.

@@ -92,6 +92,12 @@ impl<'a> Pass<'a> {
     fn plan(mut self, target: usize) -> Plan {
         let state = self.stages[target].take().expect("the target was needed, and nothing is missing");
         let mut config = state.config;
+        if let Some(asked) = &self.input.request.platform
+            && !config.platform.satisfies(asked)
+        {
+            // A last stage on another platform still makes the image that was asked for.
+            config.platform = asked.clone();
+        }
         let labels = &self.input.request.labels;
         config.config.get_or_insert_default().labels.extend(labels.clone());
         // A platform that was asked for is what the image is for, whatever its stages stand on.

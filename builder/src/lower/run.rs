@@ -60,7 +60,7 @@ impl Pass<'_> {
             Some(NetworkMode::None) => Network::None,
             Some(NetworkMode::Host) => Network::Host,
         };
-        let hostname = request.build_args.get(HOSTNAME_ARG);
+        let named = request.build_args.get(HOSTNAME_ARG);
         ExecOp {
             args,
             env: at.state.variables.pairs(),
@@ -69,7 +69,7 @@ impl Pass<'_> {
             user: at.state.user().to_owned(),
             network,
             security: Security::Sandbox,
-            hostname: hostname.or(request.hostname.as_ref()).cloned(),
+            hostname: named.or(request.hostname.as_ref()).cloned(),
             extra_hosts: request.extra_hosts.clone(),
             shm_size: request.shm_size,
             ulimits: request.ulimits.clone(),

@@ -28,9 +28,9 @@ use crate::terminal::{self, Tie, Typing};
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  tug run --rm -it alpine sh\n  \
     tug run --rm -v \"$PWD:/src\" -w /src --network host golang go test ./...\n\n\
-    In this version a container lasts as long as the command: its files are removed at the end, with and without\n\
+    In this version a container lasts as long as the command: its files are removed at the end, with and without \
     --rm, and its name is free again. Containers have no network unless --network host is given.\n\n\
-    Exit code: the command's own; 125 when tug fails, 126 when the command cannot be executed, 127 when it is not\n\
+    Exit code: the command's own; 125 when tug fails, 126 when the command cannot be executed, 127 when it is not \
     found.")]
 pub(crate) struct Args {
     /// The image (a name, an id or the start of one), then a command and its arguments

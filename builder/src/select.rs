@@ -94,27 +94,35 @@ pub(crate) fn select(tree: &dyn Tree, op: &CopyOp) -> Result<Vec<Source>, Select
 /// What a directory holds, all the way down, each directory before its contents.
 pub(crate) fn walk(tree: &dyn Tree, op: &CopyOp, source: &Source) -> Result<Vec<Item>, SelectError> {
     let exclude = Matcher::new(&op.exclude)?;
-    let mut items = Vec::new();
-    // Last in, first out: pushed in reverse, so that names come in order.
-    let mut open = vec![Item { path: PathBuf::new(), entry: clone(&source.entry) }];
-    while let Some(item) = open.pop() {
-        if is_dir(&item.entry) {
-            for (name, entry) in tree.children(&item.entry)?.into_iter().rev() {
-                let path = item.path.join(name);
-                let text = path.to_string_lossy();
-                let left_out = !exclude.is_empty() && exclude.matches(&text);
-                if !left_out || (is_dir(&entry) && exclude.may_hold_exceptions(&text)) {
-                    open.push(Item { path, entry });
+    let kept = |path: &Path, entry: &Entry| {
+        let text = path.to_string_lossy();
+        exclude.is_empty() || !exclude.matches(&text) || (is_dir(entry) && exclude.may_hold_exceptions(&text))
+    };
+    let mut items: Vec<Item> = Vec::new();
+    let mut open = vec![clone(&source.entry)];
+    while let Some(directory) = open.pop() {
+        let found = if items.len() < MANY {
+            tree.children(&directory)?.into_iter().map(|(_, entry)| entry).collect()
+        } else {
+            // A large tree is worth several threads.
+            open.push(directory);
+            tree.descend(std::mem::take(&mut open))?
+        };
+        let descended = items.len() >= MANY;
+        for entry in found {
+            let path = entry.path.strip_prefix(&source.entry.path).unwrap_or(&entry.path).to_owned();
+            if kept(&path, &entry) {
+                if is_dir(&entry) && !descended {
+                    open.push(clone(&entry));
                 }
+                items.push(Item { path, entry });
             }
         }
-        if !item.path.as_os_str().is_empty() {
-            items.push(item);
-        }
-        if items.len() + open.len() > ENTRIES_MAX {
+        if items.len() > ENTRIES_MAX {
             return Err(SelectError::TooMany { path: source.path.to_string_lossy().into_owned() });
         }
     }
+    items.sort_by(|left, right| left.path.cmp(&right.path));
     Ok(items)
 }
 
@@ -329,6 +337,7 @@ pub(crate) fn clone(entry: &Entry) -> Entry {
 }
 
 const ENTRIES_MAX: usize = 10_000_000;
+const MANY: usize = 1000;
 const THREADS_MAX: usize = 16;
 const PARALLEL_BYTES: i64 = 1 << 20;
 const BATCH: usize = 32;

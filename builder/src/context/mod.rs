@@ -3,15 +3,18 @@
 //! It is never copied or listed as a whole: what a step selects is looked at, and a file's content is hashed only when
 //! its stamp says that it changed since last time.
 
+mod descend;
 mod stamps;
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
-use tug_dockerfile::ignore::{IgnoreError, Matcher};
+use tug_dockerfile::ignore::{IgnoreError, Matcher, Verdict};
 use tug_oci::Digest;
 use tug_store::Store;
 use tug_store::cache::CacheError;
@@ -25,6 +28,8 @@ pub(crate) struct Context {
     root: OwnedFd,
     path: PathBuf,
     ignore: Matcher,
+    /// Of directories.
+    verdicts: Mutex<HashMap<PathBuf, Arc<Verdict>>>,
     stamps: Stamps,
 }
 
@@ -85,7 +90,7 @@ impl Context {
             Matcher::new(&patterns).map_err(|source| ContextError::Ignore { path: path.clone(), source })?;
         let stamps = Stamps::load(store, &path)
             .map_err(|source| ContextError::Stamps { path: path.clone(), source: Box::new(source) })?;
-        Ok(Context { root, path, ignore, stamps })
+        Ok(Context { root, path, ignore, verdicts: Mutex::default(), stamps })
     }
 
     /// Keeps the digests for next time.
@@ -95,9 +100,22 @@ impl Context {
     }
 
     fn is_ignored(&self, path: &Path) -> bool {
-        !self.ignore.is_empty()
-            && !path.as_os_str().is_empty()
-            && self.ignore.matches(&path.to_string_lossy())
+        !self.ignore.is_empty() && !path.as_os_str().is_empty() && self.verdict(path).is_ignored()
+    }
+
+    /// The ignore file's verdict, each directory's computed once.
+    fn verdict(&self, path: &Path) -> Arc<Verdict> {
+        let Some(parent) = path.parent() else {
+            return Arc::new(self.ignore.root());
+        };
+        let known = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(parent).cloned();
+        let above = known.unwrap_or_else(|| {
+            let verdict = self.verdict(parent);
+            let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+            verdicts.insert(parent.to_owned(), Arc::clone(&verdict));
+            verdict
+        });
+        Arc::new(self.ignore.enter(&above, &path.to_string_lossy()))
     }
 
     /// Whether an ignored directory shows all the same, for what is in it.
@@ -150,6 +168,13 @@ impl Context {
         }
     }
 
+    /// An entry that was listed, whether ignored or not.
+    fn entry_at(&self, path: PathBuf) -> Result<Entry, TreeError> {
+        let stat = stat_at(&self.root, path.as_os_str(), &path)?;
+        let kind = kind(&stat, || read_link(&self.root, path.as_os_str(), &path))?;
+        Ok(Entry { path, kind, stat })
+    }
+
     fn entry(&self, path: PathBuf) -> Result<Option<Entry>, TreeError> {
         let Some((fd, stat)) = self.stat(&path)? else {
             return Ok(None);
@@ -192,6 +217,10 @@ impl Tree for Context {
             children.push((name, Entry { path, kind, stat }));
         }
         Ok(children)
+    }
+
+    fn descend(&self, directories: Vec<Entry>) -> Result<Vec<Entry>, TreeError> {
+        descend::descend(self, &directories)
     }
 
     fn open(&self, file: &Entry) -> Result<OwnedFd, TreeError> {

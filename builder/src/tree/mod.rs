@@ -22,6 +22,21 @@ pub(crate) trait Tree: Sync {
     /// What a directory holds, by name.
     fn children(&self, directory: &Entry) -> Result<Vec<(OsString, Entry)>, TreeError>;
 
+    /// What directories hold, all the way down, in any order.
+    fn descend(&self, directories: Vec<Entry>) -> Result<Vec<Entry>, TreeError> {
+        let mut found = Vec::new();
+        let mut open = directories;
+        while let Some(directory) = open.pop() {
+            for (_, entry) in self.children(&directory)? {
+                if is_dir(&entry) {
+                    open.push(Entry { path: entry.path.clone(), kind: entry.kind.clone(), stat: entry.stat });
+                }
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+
     /// Opens a regular file for reading.
     fn open(&self, file: &Entry) -> Result<OwnedFd, TreeError>;
 

@@ -175,3 +175,24 @@ fn a_file_does_not_take_the_place_of_a_directory() {
         .error();
     assert!(error.contains("it is no directory"), "{error}");
 }
+
+#[test]
+fn a_large_context_is_listed_whole_and_without_what_is_ignored() {
+    let world = World::new();
+    for directory in 0..30 {
+        for file in 0..50 {
+            world.write(&format!("d{directory}/sub/f{file}"), "x");
+        }
+        world.write(&format!("d{directory}/skip/g"), "x");
+        world.write(&format!("d{directory}/skip/deep/back"), "x");
+    }
+    world.write(".dockerignore", ".dockerignore\n*/skip\n!*/skip/deep/back\n");
+    let outcome = world.build("FROM scratch\nCOPY . /\n");
+    let tree = world.tree(outcome.image());
+    let count = |text: &str| tree.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((count("/f"), count("/g "), count("/back ")), (1500, 0, 30));
+    assert!(tree.contains("d29/skip/deep/ 755"), "directories above what came back are there");
+    assert!(
+        world.build("FROM scratch\nCOPY . /\nRUN true\n").cached().contains(&"[2/3] COPY . /".to_owned())
+    );
+}

@@ -34,6 +34,8 @@ pub struct BuildRequest {
     pub secrets: BTreeMap<String, Secret>,
     /// `--add-host`: name, address.
     pub extra_hosts: Vec<(String, String)>,
+    /// The steps' host name.
+    pub hostname: Option<String>,
     /// `--shm-size` in bytes.
     pub shm_size: Option<u64>,
     /// `--ulimit`: name, soft, hard.
@@ -59,6 +61,7 @@ impl BuildRequest {
             source_date_epoch: None,
             secrets: BTreeMap::new(),
             extra_hosts: Vec::new(),
+            hostname: None,
             shm_size: None,
             ulimits: Vec::new(),
             parallelism: None,

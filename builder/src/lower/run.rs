@@ -60,6 +60,7 @@ impl Pass<'_> {
             Some(NetworkMode::None) => Network::None,
             Some(NetworkMode::Host) => Network::Host,
         };
+        let hostname = request.hostname.clone();
         ExecOp {
             args,
             env: at.state.variables.pairs(),
@@ -68,7 +69,7 @@ impl Pass<'_> {
             user: at.state.user().to_owned(),
             network,
             security: Security::Sandbox,
-            hostname: request.build_args.get(HOSTNAME_ARG).cloned(),
+            hostname: hostname.or_else(|| request.build_args.get(HOSTNAME_ARG).cloned()),
             extra_hosts: request.extra_hosts.clone(),
             shm_size: request.shm_size,
             ulimits: request.ulimits.clone(),

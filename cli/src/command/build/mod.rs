@@ -1,6 +1,5 @@
 //! `tug build`: builds an image from a Dockerfile.
 
-mod extra;
 mod failure;
 mod finish;
 mod flag;
@@ -16,7 +15,6 @@ use tug_builder::{NamedContext, Ports};
 use tug_oci::{Platform, Reference};
 use tug_store::image::Image;
 
-use self::extra::Extra;
 use self::finish::Finish;
 use self::interrupt::Interrupt;
 use self::output::{Output, OutputKind};
@@ -68,8 +66,6 @@ pub(crate) struct Args {
     /// Ask the registry for newer base images
     #[arg(long)]
     pull: bool,
-    #[command(flatten)]
-    extra: Extra,
     /// The network of RUN steps
     #[arg(long, value_enum, default_value_t = Network::Default)]
     network: Network,

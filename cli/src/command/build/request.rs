@@ -66,7 +66,6 @@ pub(super) fn prepare(args: &Args, context: &Context) -> Result<Prepared, Comman
         super::Network::None => Network::None,
     };
     request.source_date_epoch = context.source_date_epoch()?;
-    args.extra.add_to(&mut request, context)?;
     Ok(Prepared { request, _empty: empty })
 }
 

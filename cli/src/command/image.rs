@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Build(build::Args),
+    Build(Box<build::Args>),
     History(history::Args),
     Inspect(inspect::Args),
     Load(load::Args),
@@ -47,7 +47,7 @@ struct PruneArgs {
 /// Does what the verb says.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     match args.verb {
-        Verb::Build(args) => build::run(args, context),
+        Verb::Build(args) => build::run(*args, context),
         Verb::History(args) => history::run(&args, context),
         Verb::Inspect(args) => inspect::run(&args, context),
         Verb::Load(args) => load::run(&args, context),

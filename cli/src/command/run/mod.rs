@@ -23,6 +23,7 @@ use crate::container::{self, capability};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
+use crate::scratch::Scratch;
 use crate::terminal::{self, Tie, Typing};
 
 /// Run a command in a fresh container of an image
@@ -139,10 +140,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     let _name = container::name::hold(&name, &runtime_dir)?;
     let active =
         store.snapshots().prepare(image.diff_ids()).trying(|| "cannot prepare the root file system")?;
-    let scratch = tempfile::Builder::new()
-        .prefix("run-")
-        .tempdir_in(&runtime_dir)
-        .trying(|| format!("cannot make a directory in {}", runtime_dir.display()))?;
+    Scratch::sweep(&runtime_dir);
+    let scratch = Scratch::new(&runtime_dir)?;
     let view = store.snapshots().view(image.diff_ids()).trying(|| "cannot look into the image")?;
     let plan = Plan { args: &args, arguments, image: &image, view: &view, scratch: scratch.path(), id: &id };
     let bundle = Bundle { rootfs: rootfs(&active), spec: plan.spec(context)? };

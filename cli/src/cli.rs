@@ -9,15 +9,9 @@ use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser};
 use crate::command::Command;
 use crate::exit::Exit;
 
-/// Build, push, pull and run container images: no daemon, no root needed
+/// Build, push, pull and run container images, without a daemon
 #[derive(Debug, Parser)]
-#[command(
-    name = "tug",
-    version,
-    disable_help_subcommand = true,
-    disable_version_flag = true,
-    max_term_width = 110
-)]
+#[command(name = "tug", version, disable_version_flag = true, max_term_width = 110)]
 #[command(subcommand_required = true, arg_required_else_help = true, propagate_version = false)]
 pub(crate) struct Cli {
     /// Directory of the store [default: $TUG_ROOT, else /var/lib/tug for root, $XDG_DATA_HOME/tug for a user]

@@ -104,9 +104,10 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::ReadOnlyFilesystem => {
             Some("the file system is read-only; `--root DIR` or TUG_ROOT puts the store elsewhere")
         }
-        io::ErrorKind::PermissionDenied => {
-            Some("check who owns the file, or whether the store is another user's (`--root`)")
+        io::ErrorKind::PermissionDenied if !rustix::process::geteuid().is_root() => {
+            Some("this version needs root to unpack and to run images")
         }
+        io::ErrorKind::PermissionDenied => Some("check who owns the file, and how it may be used"),
         _ => None,
     }
 }

@@ -107,8 +107,9 @@ impl Diagnostic {
 /// An error's own words. The system's number for it means nothing to a person.
 fn told(error: &dyn Error) -> String {
     let text = error.to_string();
-    match text.rsplit_once(" (os error ") {
-        Some((words, number)) if number.ends_with(')') => words.to_owned(),
+    let Some((words, rest)) = text.split_once(" (os error ") else { return text };
+    match rest.split_once(')') {
+        Some((number, after)) if number.bytes().all(|b| b.is_ascii_digit()) => format!("{words}{after}"),
         _ => text,
     }
 }

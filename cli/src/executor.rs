@@ -18,6 +18,7 @@ use tug_runner::spec::{PosixRlimitBuilder, PosixRlimitType, Spec};
 use tug_runner::{Bundle, Rootfs, RunError, Runtime, Stdio};
 
 use crate::container::{capability, host_files, user};
+use crate::scratch::{Scratch, ScratchError};
 
 /// Runs build steps in containers.
 pub(crate) struct Sandbox {
@@ -30,15 +31,9 @@ pub(crate) struct Sandbox {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 enum StartError {
-    /// A directory for the step's files cannot be made.
-    #[error("cannot make a directory in {path}")]
-    Scratch {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    /// There is no place for the step's files.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     /// The files that name its network cannot be written.
     #[error(transparent)]
     HostFiles(#[from] host_files::HostFilesError),
@@ -63,6 +58,7 @@ impl Sandbox {
         match self.runtime.get() {
             Some(runtime) => Ok(runtime),
             None => {
+                Scratch::sweep(&self.scratch);
                 let runtime = Runtime::new(Path::new("/proc/self/exe"))?;
                 Ok(self.runtime.get_or_init(|| runtime))
             }
@@ -75,9 +71,7 @@ impl Sandbox {
         output: &dyn OutputSink,
         cancel: &Cancel,
     ) -> Result<ExecOutcome, StartError> {
-        let failed = |source| StartError::Scratch { path: self.scratch.clone(), source };
-        std::fs::create_dir_all(&self.scratch).map_err(failed)?;
-        let files = tempfile::Builder::new().prefix("step-").tempdir_in(&self.scratch).map_err(failed)?;
+        let files = Scratch::new(&self.scratch)?;
         let bundle = Bundle { rootfs: rootfs(step), spec: spec(step, files.path())? };
         let piped = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| StartError::Output(e.into()));
         let ((out, stdout), (err, stderr)) = (piped()?, piped()?);

@@ -14,6 +14,7 @@ mod image_source;
 mod listing;
 mod progress;
 mod registries;
+mod scratch;
 mod screen;
 mod signals;
 mod table;

@@ -16,7 +16,7 @@ use crate::registries;
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  tug login registry.example.com\n  \
     echo \"$TOKEN\" | tug login -u ci --password-stdin registry.example.com\n\n\
-    Credentials are kept where Docker keeps them: $DOCKER_CONFIG/config.json or ~/.docker/config.json,\n\
+    Credentials are kept where Docker keeps them: $DOCKER_CONFIG/config.json or ~/.docker/config.json, \
     or in the credential helper that this file names.")]
 pub(crate) struct Args {
     /// Host, and port if any [default: Docker Hub]

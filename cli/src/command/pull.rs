@@ -16,7 +16,7 @@ use crate::transfers::{Direction, Shown, Transfers};
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  tug pull registry.example.com/team/app:1\n  tug pull --platform linux/arm64 alpine\n\n\
-    Registries on this machine, and those that TUG_INSECURE_REGISTRIES lists (host[:port],…), are also spoken to\n\
+    Registries on this machine, and those that TUG_INSECURE_REGISTRIES lists (host[:port],…), are also spoken to \
     without TLS."
 )]
 pub(crate) struct Args {

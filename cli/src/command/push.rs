@@ -17,7 +17,7 @@ use crate::{listing, registries};
 /// Send an image to a registry
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  tug push registry.example.com/team/app:1\n\n\
-    Registries on this machine, and those that TUG_INSECURE_REGISTRIES lists (host[:port],…), are also spoken to\n\
+    Registries on this machine, and those that TUG_INSECURE_REGISTRIES lists (host[:port],…), are also spoken to \
     without TLS.")]
 pub(crate) struct Args {
     /// The image, by the name it is to have there

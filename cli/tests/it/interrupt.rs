@@ -63,3 +63,19 @@ fn a_reader_that_leaves_is_no_failure_to_tell_of() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(141), &b""[..]));
 }
+
+#[test]
+fn a_registry_that_stalls_does_not_hold_an_interrupted_build_or_run() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("{}/stalls:1", listener.local_addr().unwrap());
+    let sandbox = Sandbox::new();
+    sandbox.file("Dockerfile", &format!("FROM {name}\n"));
+    for arguments in [&["build", "."][..], &["run", &name]] {
+        let mut child = sandbox.command(arguments).stderr(Stdio::null()).spawn().unwrap();
+        // It speaks to us, so it waits for our answer from here on.
+        let connection = listener.accept().unwrap();
+        interrupt(&child, "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{arguments:?}");
+        drop(connection);
+    }
+}

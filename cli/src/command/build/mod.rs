@@ -3,21 +3,20 @@
 mod failure;
 mod finish;
 mod flag;
+mod interrupt;
 mod output;
 mod request;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use clap::{Parser, ValueEnum};
-use nix::sys::signal::Signal;
-use tug_builder::{Cancel, NamedContext, Ports};
+use tug_builder::{NamedContext, Ports};
 use tug_oci::{Platform, Reference};
 use tug_store::image::Image;
 
 use self::finish::Finish;
+use self::interrupt::Interrupt;
 use self::output::{Output, OutputKind};
 use super::save;
 use crate::command_error::{Attempt, CommandError};
@@ -28,7 +27,6 @@ use crate::exit::Exit;
 use crate::image_source::Source;
 use crate::progress::{Progress, Style};
 use crate::registries;
-use crate::signals::Signals;
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Parser)]
@@ -221,32 +219,4 @@ fn report(args: &Args, image: &Image, context: &Context) -> Result<(), CommandEr
         context.line(&id)?;
     }
     Ok(())
-}
-
-/// ^C and SIGTERM: the first asks the build to stop, the second ends the process.
-struct Interrupt {
-    cancel: Cancel,
-    signal: Arc<AtomicI32>,
-}
-
-impl Interrupt {
-    fn watch() -> Interrupt {
-        let interrupt = Interrupt { cancel: Cancel::new(), signal: Arc::default() };
-        let (cancel, first) = (interrupt.cancel.clone(), Arc::clone(&interrupt.signal));
-        Signals::hold(&[Signal::SIGINT, Signal::SIGTERM]).watch(move |signal| {
-            if first.swap(signal as i32, Ordering::SeqCst) != 0 {
-                std::process::exit(Exit::signal(signal as i32).0.into());
-            }
-            cancel.set();
-        });
-        interrupt
-    }
-
-    /// An error when a signal came.
-    fn check(&self) -> Result<(), CommandError> {
-        match self.signal.load(Ordering::SeqCst) {
-            0 => Ok(()),
-            signal => Err(CommandError::Interrupted(signal)),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod image;
 mod plan;
+mod relay;
 mod volume;
 
 use std::io::{self, IsTerminal};
@@ -11,26 +12,27 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use nix::sys::signal::Signal;
 use tug_oci::Platform;
-use tug_runner::{Bundle, Cancel, ExitStatus, Rootfs, RunError, Stdio};
+use tug_runner::{Bundle, ExitStatus, Rootfs, RunError, Stdio};
 use tug_store::snapshot::Active;
 
 use self::plan::Plan;
+use self::relay::Relay;
 use self::volume::Volume;
 use crate::command_error::{Attempt, CommandError};
 use crate::container::{self, capability};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
-use crate::signals::Signals;
+use crate::scratch::Scratch;
 use crate::terminal::{self, Tie, Typing};
 
 /// Run a command in a fresh container of an image
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  tug run --rm -it alpine sh\n  \
     tug run --rm -v \"$PWD:/src\" -w /src --network host golang go test ./...\n\n\
-    In this version a container lasts as long as the command: its files are removed at the end, with and without\n\
+    In this version a container lasts as long as the command: its files are removed at the end, with and without \
     --rm, and its name is free again. Containers have no network unless --network host is given.\n\n\
-    Exit code: the command's own; 125 when tug fails, 126 when the command cannot be executed, 127 when it is not\n\
+    Exit code: the command's own; 125 when tug fails, 126 when the command cannot be executed, 127 when it is not \
     found.")]
 pub(crate) struct Args {
     /// The image (a name, an id or the start of one), then a command and its arguments
@@ -127,7 +129,7 @@ enum Pull {
 /// Runs, and ends as the command does.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     refuse_what_comes_later(&args)?;
-    let signals = Signals::hold(&FORWARDED);
+    let relay = Relay::start();
     let store = context.store()?;
     let _lease = store.lease()?;
     let (name, arguments) = args.words.split_first().expect("clap asks for at least one");
@@ -138,14 +140,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
     let _name = container::name::hold(&name, &runtime_dir)?;
     let active =
         store.snapshots().prepare(image.diff_ids()).trying(|| "cannot prepare the root file system")?;
-    let scratch = tempfile::Builder::new()
-        .prefix("run-")
-        .tempdir_in(&runtime_dir)
-        .trying(|| format!("cannot make a directory in {}", runtime_dir.display()))?;
+    Scratch::sweep(&runtime_dir);
+    let scratch = Scratch::new(&runtime_dir)?;
     let view = store.snapshots().view(image.diff_ids()).trying(|| "cannot look into the image")?;
     let plan = Plan { args: &args, arguments, image: &image, view: &view, scratch: scratch.path(), id: &id };
     let bundle = Bundle { rootfs: rootfs(&active), spec: plan.spec(context)? };
-    let status = attend(&args, &bundle, signals)?;
+    let status = attend(&args, &bundle, &relay)?;
     Ok(Exit(status.code()))
 }
 
@@ -161,24 +161,12 @@ fn rootfs(active: &Active) -> Rootfs {
 }
 
 /// Runs the container with its streams tied to ours, and hands signals on.
-fn attend(args: &Args, bundle: &Bundle, signals: Signals) -> Result<ExitStatus, CommandError> {
-    let cancel = Cancel::new();
-    let tie = Tie::default();
-    let (passed, window) = (cancel.clone(), tie.clone());
-    let mut asked = 0;
-    signals.watch(move |signal| match signal {
-        Signal::SIGWINCH => window.resize(),
-        signal => {
-            passed.signal(signal as i32);
-            asked += 1;
-            if asked >= PATIENCE && matches!(signal, Signal::SIGINT | Signal::SIGTERM) {
-                passed.kill();
-            }
-        }
-    });
+fn attend(args: &Args, bundle: &Bundle, relay: &Relay) -> Result<ExitStatus, CommandError> {
+    let stdio = stdio(args, &relay.tie)?;
     let raw = if args.tty && args.interactive { terminal::raw_mode() } else { None };
-    let ended = tug_runner::run(bundle, stdio(args, &tie)?, &cancel);
-    tie.drain();
+    relay.container_runs();
+    let ended = tug_runner::run(bundle, stdio, &relay.cancel);
+    relay.tie.drain();
     drop(raw);
     ended.map_err(|error| match error {
         RunError::Cancelled => CommandError::Interrupted(Signal::SIGINT as i32),
@@ -222,16 +210,3 @@ fn refuse_what_comes_later(args: &Args) -> Result<(), CommandError> {
     };
     Err(Diagnostic::new(format!("{what} not there yet in this version")).hint(hint).into())
 }
-
-/// Signals that are the container's.
-const FORWARDED: [Signal; 7] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGWINCH,
-];
-/// So many requests to end that the container did not heed, and it is killed.
-const PATIENCE: usize = 3;

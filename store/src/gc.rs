@@ -26,6 +26,27 @@ pub struct Policy {
     pub all_images: bool,
     /// Forget all build cache.
     pub cache: bool,
+    /// What is done while somebody holds a lease.
+    pub when_busy: WhenBusy,
+}
+
+/// What a collection does while somebody holds a lease.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// It waits for ten seconds.
+    #[default]
+    Wait,
+    /// It gives up at once: what is garbage now goes with a later collection.
+    GiveUp,
+}
+
+impl WhenBusy {
+    fn wait_max(self) -> Duration {
+        match self {
+            WhenBusy::Wait => LEASE_WAIT_MAX,
+            WhenBusy::GiveUp => Duration::ZERO,
+        }
+    }
 }
 
 /// What a collection removed.
@@ -67,16 +88,9 @@ pub enum CollectError {
     },
 }
 
-/// How long a collection waits for others to end.
-pub(crate) const LEASE_WAIT: Duration = Duration::from_secs(10);
-
-/// Collects, when all leases end within `wait`.
-pub(crate) fn collect(
-    store: Inventory<'_>,
-    policy: &Policy,
-    wait: Duration,
-) -> Result<Collected, CollectError> {
-    let _lease = Lease::exclusive(store.root, wait).map_err(CollectError::InUse)?;
+/// Collects, when all leases end within the policy's patience.
+pub(crate) fn collect(store: Inventory<'_>, policy: &Policy) -> Result<Collected, CollectError> {
+    let _lease = Lease::exclusive(store.root, policy.when_busy.wait_max()).map_err(CollectError::InUse)?;
     let mut collected = Collected::default();
     for place in [store.root.composed(), store.root.staging(), store.root.ingest()] {
         collected.bytes += scratch::sweep(&place).map_err(failed(&place))?;
@@ -214,3 +228,5 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> CollectError {
     let path = path.to_owned();
     move |source| CollectError::Sweep { path, source }
 }
+
+const LEASE_WAIT_MAX: Duration = Duration::from_secs(10);

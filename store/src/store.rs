@@ -139,7 +139,7 @@ impl Store {
     /// Removes what nothing holds. Waits a little for leases to end, and fails when they do not: a lease that this
     /// very process holds keeps it out too.
     pub fn collect(&self, policy: &Policy) -> Result<Collected, CollectError> {
-        gc::collect(self.inventory(), policy, gc::LEASE_WAIT)
+        gc::collect(self.inventory(), policy)
     }
 
     /// Checks everything against everything: each byte of the store is read.
@@ -184,7 +184,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::gc::WhenBusy;
 
     #[test]
     fn a_lease_keeps_the_collector_out_and_its_end_lets_it_in() {
@@ -192,7 +192,7 @@ mod tests {
         let store = Store::open(directory.path()).unwrap();
         let blob = store.content().put("text/plain", b"in use").unwrap();
         let lease = store.lease().unwrap();
-        let collect = || gc::collect(store.inventory(), &Policy::default(), Duration::ZERO);
+        let collect = || store.collect(&Policy { when_busy: WhenBusy::GiveUp, ..Policy::default() });
         let error = collect().unwrap_err();
         let CollectError::InUse(source) = &error else { panic!("{error}") };
         assert!(source.to_string().contains("builds, pulls or containers that are running"), "{source}");

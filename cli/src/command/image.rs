@@ -54,7 +54,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, CommandError> {
         Verb::Ls(args) => images::run(&args, context),
         Verb::Prune(args) => {
             let goes = if args.all { "all images" } else { "all images without a name" };
-            let policy = Policy { dangling: true, all_images: args.all, cache: false };
+            let policy = Policy { dangling: true, all_images: args.all, ..Policy::default() };
             prune::collect(&policy, &[goes], args.force, context)
         }
         Verb::Pull(args) => pull::run(&args, context),

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 /// Asks, and removes images without a name and the build cache.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let images = if args.all { "all images" } else { "all images without a name" };
-    let policy = Policy { dangling: true, all_images: args.all, cache: true };
+    let policy = Policy { dangling: true, all_images: args.all, cache: true, ..Policy::default() };
     collect(&policy, &[images, "the build cache"], args.force, context)
 }
 

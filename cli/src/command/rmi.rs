@@ -3,7 +3,7 @@
 use clap::Parser;
 use tug_oci::Reference;
 use tug_store::Store;
-use tug_store::gc::{CollectError, Policy};
+use tug_store::gc::{CollectError, Policy, WhenBusy};
 
 use crate::command_error::{Attempt, CommandError};
 use crate::context::Context;
@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         }
     }
     if deleted == Deleted::Image {
-        match store.collect(&Policy::default()) {
-            // The next collection takes what is left.
+        match store.collect(&Policy { when_busy: WhenBusy::GiveUp, ..Policy::default() }) {
+            // A build or a container is at work: the next collection takes what is left.
             Ok(_) | Err(CollectError::InUse(_)) => {}
             Err(error) => return Err(error).trying(|| "cannot give the space back"),
         }

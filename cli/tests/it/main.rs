@@ -4,6 +4,7 @@
 
 mod archive;
 mod build;
+mod buildah;
 mod crash;
 mod debian;
 mod images;

@@ -76,7 +76,7 @@ impl Context {
 
     /// Both images hold the same files and say the same of how they start.
     fn check_equal(&self, bench: &Bench<'_>) -> Result<(), Problem> {
-        let script = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /etc \\) -prune -o -type f -print \
+        let script = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /etc -o -path /.dockerenv \\) -prune -o -type f -print \
                       | sort | xargs sha256sum | sha256sum; stat -c '%a %u:%g' /srv /srv/app /srv/app/settings.ini; id -u; pwd; env | grep -v HOSTNAME | sort";
         let args = ["run", "--rm", "--network", "none", "--entrypoint", "sh", &self.name, "-c", script];
         let (ours, theirs) = (bench.tug.output(&args)?, bench.docker.output(&args)?);

@@ -6,6 +6,7 @@
 mod cache;
 mod image;
 mod layer;
+mod stamp;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tug_oci::Descriptor;
 
-pub use cache::{CacheRecord, FileStamp};
+pub use cache::CacheRecord;
 pub(crate) use image::{ImageRecord, ImageRecords};
 pub(crate) use layer::{Flushed, LayerRecord};
+pub use stamp::FileStamp;
 
 /// Why a record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -228,15 +230,9 @@ CREATE TABLE cache_layers (
     PRIMARY KEY (key, position)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE stamps (
-    tree TEXT NOT NULL,
-    path BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    mtime INTEGER NOT NULL,
-    ctime INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (tree, path)
-) WITHOUT ROWID, STRICT;
+    tree TEXT PRIMARY KEY,
+    sheet BLOB NOT NULL
+) STRICT;
 CREATE TABLE layers (
     diff_id TEXT PRIMARY KEY,
     size INTEGER NOT NULL,

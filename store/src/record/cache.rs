@@ -1,9 +1,9 @@
-//! Records of the build cache: what steps gave, and file stamps.
+//! Records of the build cache: what steps gave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, Row, Transaction};
-use tug_oci::{DiffId, Digest, ParseDigestError};
+use rusqlite::OptionalExtension as _;
+use tug_oci::{DiffId, Digest};
 
 use super::{Database, RecordError, damaged};
 
@@ -14,21 +14,6 @@ pub struct CacheRecord {
     pub value: Vec<u8>,
     /// The layers that must exist for the record to be of use; the record goes when one of them does.
     pub layers: Vec<DiffId>,
-}
-
-/// A file's state when it was hashed, and the digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileStamp {
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time in nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// Change time in nanoseconds since 1970.
-    pub ctime_ns: i64,
-    /// Inode number.
-    pub inode: u64,
-    /// The digest of the content.
-    pub digest: Digest,
 }
 
 impl Database {
@@ -102,81 +87,8 @@ impl Database {
             keys.iter().try_for_each(|key| delete.execute([key]).map(drop))
         })
     }
-
-    /// Removes all stamps of all trees.
-    pub(crate) fn drop_stamps(&self) -> Result<(), RecordError> {
-        self.write(|transaction| transaction.execute("DELETE FROM stamps", []).map(drop))
-    }
-
-    /// All stamps of a tree.
-    pub(crate) fn stamps(&self, tree: &str) -> Result<HashMap<Vec<u8>, FileStamp>, RecordError> {
-        let read = self.read(|connection| {
-            let mut select = connection
-                .prepare("SELECT path, size, mtime, ctime, inode, digest FROM stamps WHERE tree = ?1")?;
-            let mut rows = select.query([tree])?;
-            let mut stamps = HashMap::with_capacity(STAMPS_USUAL);
-            while let Some(row) = rows.next()? {
-                match stamp(row)? {
-                    Ok(stamp) => stamps.insert(row.get(0)?, stamp),
-                    Err(error) => return Ok(Err(error)),
-                };
-            }
-            Ok(Ok(stamps))
-        })?;
-        read.map_err(|error| damaged(tree, &error))
-    }
-
-    /// Changes stamps of a tree in one transaction.
-    pub(crate) fn put_stamps(
-        &self,
-        tree: &str,
-        changed: &[(Vec<u8>, FileStamp)],
-        gone: &[Vec<u8>],
-    ) -> Result<(), RecordError> {
-        self.write(|transaction| {
-            let mut delete = transaction.prepare("DELETE FROM stamps WHERE tree = ?1 AND path = ?2")?;
-            gone.iter().try_for_each(|path| delete.execute((tree, path)).map(drop))?;
-            insert_stamps(transaction, tree, changed)
-        })
-    }
-}
-
-/// The stamp in a row, read in place: a context has one for each of its files.
-fn stamp(row: &Row<'_>) -> rusqlite::Result<Result<FileStamp, ParseDigestError>> {
-    let (size, inode): (i64, i64) = (row.get(1)?, row.get(4)?);
-    let (mtime_ns, ctime_ns) = (row.get(2)?, row.get(3)?);
-    let digest = row.get_ref(5)?.as_str()?.parse();
-    let (size, inode) = (size.cast_unsigned(), inode.cast_unsigned());
-    Ok(digest.map(|digest| FileStamp { size, mtime_ns, ctime_ns, inode, digest }))
-}
-
-fn insert_stamps(
-    transaction: &Transaction<'_>,
-    tree: &str,
-    stamps: &[(Vec<u8>, FileStamp)],
-) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare(
-        "INSERT OR REPLACE INTO stamps (tree, path, size, mtime, ctime, inode, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for (path, stamp) in stamps {
-        let (size, inode) = (stamp.size.cast_signed(), stamp.inode.cast_signed());
-        insert.execute((
-            tree,
-            path,
-            size,
-            stamp.mtime_ns,
-            stamp.ctime_ns,
-            inode,
-            stamp.digest.to_string(),
-        ))?;
-    }
-    Ok(())
 }
 
 fn diff_id(row: &str, text: &str) -> Result<DiffId, RecordError> {
     text.parse().map(DiffId).map_err(|error| damaged(row, &error))
 }
-
-/// Room made ahead for the stamps of a tree.
-const STAMPS_USUAL: usize = 4096;

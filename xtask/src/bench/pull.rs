@@ -12,6 +12,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Vec<Comparison>, Problem> {
     let registry = Registry::start(&bench.folder.join("registry"))?;
     let name = format!("{}/bench/pull:1", registry.host());
     publish(bench, &name)?;
+    println!("  {} MB packed", stored_bytes(&bench.folder.join("registry"))? / 1_000_000);
     let root = bench.folder.join("pull-store");
     let tug = bench.tug.on(&root);
     let empty_store = || match fs::remove_dir_all(&root) {
@@ -45,6 +46,15 @@ fn publish(bench: &Bench<'_>, name: &str) -> Result<(), Problem> {
     bench.tug.check(&["build", "-q", "-t", name, text(&context)?])?;
     fs::remove_dir_all(&context)?;
     bench.tug.check(&["push", "-q", name])
+}
+
+/// What the registry keeps: nearly all of it is the image's layers.
+fn stored_bytes(folder: &Path) -> Result<u64, Problem> {
+    let mut bytes = 0;
+    for entry in walkdir::WalkDir::new(folder) {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes)
 }
 
 /// The machine's own libraries and programs, in order.

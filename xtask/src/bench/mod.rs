@@ -36,7 +36,11 @@ const ROWS: &[Row] = &[
     Row { name: "noop", work: "build, 22 instructions, 10,000 files, nothing changed", run: rebuild::noop },
     Row { name: "onefile", work: "the same build, one file changed", run: rebuild::onefile },
     Row { name: "start", work: "run `true` without network, start to end", run: start::run },
-    Row { name: "pull", work: "pull and unpack an image of three layers, about 300 MB of gzip", run: pull::run },
+    Row {
+        name: "pull",
+        work: "pull and unpack an image of three layers, about 300 MB of gzip",
+        run: pull::run,
+    },
 ];
 
 /// Runs the rows named, or all.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tug_dockerfile::diagnostic::Diagnostic;
 use tug_dockerfile::{Dockerfile, Source, Span};
 use tug_solver::{Cancel, SolveError, Solver};
-use tug_store::Store;
 use tug_store::cache::CacheError;
 use tug_store::image::{Image, ImageError};
 use tug_store::lease::LeaseError;
@@ -16,23 +15,10 @@ use crate::filesystem::Layers;
 use crate::image;
 use crate::lower::{self, ImageRequest, Images, Input, Lowered, Plan, Refusal};
 use crate::place::Place;
-use crate::ports::{Event, Events, Executor, ImageSource, ImageSourceError};
+use crate::ports::{Event, Events, ImageSourceError, Ports};
 use crate::progress::Progress;
 use crate::request::BuildRequest;
 use crate::worker::{StepError, StoreCache, Worker};
-
-/// What a build needs from outside.
-#[derive(Clone, Copy)]
-pub struct Ports<'a> {
-    /// Where everything is kept.
-    pub store: &'a Store,
-    /// Runs processes.
-    pub executor: &'a dyn Executor,
-    /// Finds images.
-    pub images: &'a dyn ImageSource,
-    /// Is told how it goes.
-    pub events: &'a dyn Events,
-}
 
 /// What a build gave.
 #[derive(Clone, Debug)]

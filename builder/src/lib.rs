@@ -27,13 +27,14 @@ mod select;
 mod tree;
 mod worker;
 
-pub use build::{BuildError, Built, Ports, build};
+pub use build::{BuildError, Built, build};
 pub use context::ContextError;
 pub use copy::{CopyError, TargetError, UnpackArchiveError};
 pub use exec::RunError;
 pub use place::Place;
 pub use ports::{
     Event, Events, ExecError, ExecOutcome, ExecStep, Executor, ImageSource, ImageSourceError, OutputSink,
+    Ports,
 };
 pub use request::{BuildRequest, CacheUse, DockerfileSource, NamedContext, Network, PullPolicy, Secret};
 pub use select::SelectError;

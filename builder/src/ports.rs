@@ -4,10 +4,24 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use tug_oci::{Platform, Reference};
+use tug_store::Store;
 use tug_store::image::Image;
 
 use crate::request::{Network, PullPolicy};
 use tug_solver::Cancel;
+
+/// What a build needs from outside.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// Runs processes.
+    pub executor: &'a dyn Executor,
+    /// Finds images.
+    pub images: &'a dyn ImageSource,
+    /// Is told how it goes.
+    pub events: &'a dyn Events,
+}
 
 /// Runs processes in a root made of layers.
 pub trait Executor: Sync {

@@ -7,14 +7,13 @@ use tug_solver::{Cancel, Graph, Key, VertexId};
 use tug_store::Store;
 use tug_store::cache::CacheError;
 
-use crate::build::Ports;
 use crate::clock;
 use crate::context::{Context, ContextError};
 use crate::copy::{self, CopyError};
 use crate::exec::{RunError, Runner};
 use crate::filesystem::{Files, Layers};
 use crate::op::{ContextOp, CopyOp, ImageOp, Op};
-use crate::ports::ImageSourceError;
+use crate::ports::{ImageSourceError, Ports};
 use crate::progress::Progress;
 use crate::request::{BuildRequest, NamedContext};
 use crate::select::{self, SelectError};

@@ -19,7 +19,8 @@ mod solve;
 pub use cancel::Cancel;
 pub use graph::{Graph, Nature, Op, Reuse, Vertex, VertexId};
 pub use key::{Key, KeyBuilder};
-pub use solve::{Cache, Observer, SolveError, Solver, Worker};
+pub use schedule::SolveError;
+pub use solve::{Cache, Observer, Solver, Worker};
 
 #[cfg(test)]
 mod tests;

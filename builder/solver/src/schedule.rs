@@ -6,7 +6,23 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::cancel::Cancel;
 use crate::graph::{Graph, Op, VertexId};
-use crate::solve::SolveError;
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError<E> {
+    /// Somebody asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// A vertex failed.
+    #[error("vertex {} failed", vertex.index())]
+    Vertex {
+        /// Which one.
+        vertex: VertexId,
+        /// Why.
+        error: E,
+    },
+}
 
 /// The vertices to evaluate and what each waits for.
 pub(crate) struct Schedule<T, E> {

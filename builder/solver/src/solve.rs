@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use crate::cancel::Cancel;
 use crate::graph::{Graph, Nature, Op, Reuse, Vertex, VertexId};
 use crate::key::{Key, KeyBuilder};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, SolveError};
 
 /// Does what the ops say.
 pub trait Worker: Sync {
@@ -53,23 +53,6 @@ pub trait Observer: Sync {
     fn done(&self, vertex: VertexId);
     /// It has failed or was stopped.
     fn failed(&self, vertex: VertexId);
-}
-
-/// Why there is no result.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SolveError<E> {
-    /// Somebody asked to stop.
-    #[error("cancelled")]
-    Cancelled,
-    /// A vertex failed.
-    #[error("vertex {} failed", vertex.index())]
-    Vertex {
-        /// Which one.
-        vertex: VertexId,
-        /// Why.
-        error: E,
-    },
 }
 
 /// What a solve needs from outside.

@@ -118,18 +118,6 @@ impl Mounts<'_> {
     }
 }
 
-/// A directory inside a cache, by its path; a cache is written by steps, so no link in it is followed.
-pub(super) fn beneath(place: &Path, path: &str) -> std::io::Result<PathBuf> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-    if path.is_empty() {
-        return Ok(place.to_owned());
-    }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat2(CWD, place, flags, Mode::empty(), ResolveFlags::empty())?;
-    openat2(&root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?;
-    Ok(place.join(path))
-}
-
 const CACHE_MOUNTS: &str = "cache-mounts";
 const CACHE_MODE: u32 = 0o755;
 const PRIVATE_MAX: usize = 64;

@@ -12,7 +12,6 @@ use tug_store::Store;
 use tug_store::layer::Staged;
 
 use crate::copy::{CopyError, view};
-use crate::exec::cache::beneath;
 use crate::exec::{RunError, Runner};
 use crate::filesystem::Layers;
 use crate::op::{CopyOp, OpMountSource, SecretMount, SecretTarget, Unpack};
@@ -148,6 +147,18 @@ impl<'a> Mounts<'a> {
         self.held.push(Held::Directory(staged));
         Ok(path)
     }
+}
+
+/// A directory inside a cache, by its path; a cache is written by steps, so no link in it is followed.
+fn beneath(place: &Path, path: &str) -> std::io::Result<PathBuf> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    if path.is_empty() {
+        return Ok(place.to_owned());
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat2(CWD, place, flags, Mode::empty(), ResolveFlags::empty())?;
+    openat2(&root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?;
+    Ok(place.join(path))
 }
 
 /// Makes a directory and those above it inside a root that steps write to: no link in it is followed.

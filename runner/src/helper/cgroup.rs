@@ -6,8 +6,8 @@ use std::path::Path;
 use nix::libc;
 use rustix::fs::{Mode, OFlags};
 
+use super::filesystem;
 use super::target::{self, Links};
-use super::{filesystem, mount};
 use crate::setup::{SetupError, Step};
 use crate::sys::{self, MountChange};
 
@@ -34,7 +34,7 @@ fn attach(tree: &OwnedFd, directory: &OwnedFd, name: &str) -> std::io::Result<()
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = rustix::fs::openat(directory, name, flags, Mode::empty())?;
     sys::mount_setattr(tree.as_fd(), MountChange { set: ATTRIBUTES, ..Default::default() })?;
-    Ok(mount::attach(tree, place.as_fd())?)
+    Ok(filesystem::attach(tree, place.as_fd())?)
 }
 
 type Options = Vec<(String, Option<String>)>;

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
+use super::filesystem;
 use super::mount;
 use super::target::{self, Created, Links};
 use crate::plan::{ConsoleSize, Depth};
@@ -32,7 +33,7 @@ pub(super) fn open(
     let console = Path::new("/dev/console");
     let place = mount::file_target(root, console, created).map_err(Step::Terminal.at(console))?;
     mount::copy(slave.as_fd(), Depth::Single)
-        .and_then(|tree| mount::attach(&tree, place.as_fd()))
+        .and_then(|tree| filesystem::attach(&tree, place.as_fd()))
         .map_err(Step::Terminal.at(console))?;
     wire::send(control, &Event::Terminal, Some(master.as_fd())).map_err(Step::Terminal.on("socket"))?;
     Ok(slave)

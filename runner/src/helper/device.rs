@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
 
+use super::filesystem;
 use super::mount;
 use super::target::{self, Created, Kind, Links};
 use crate::plan::{Device, DeviceKind};
@@ -49,7 +50,7 @@ fn make(root: BorrowedFd<'_>, device: &Device, created: &mut Vec<Created>) -> Re
         Err(Errno::PERM) => {
             let tree = mount::host_device(&path, device.major, device.minor)?;
             let place = mount::file_target(root, &path, created)?;
-            return mount::attach(&tree, place.as_fd());
+            return filesystem::attach(&tree, place.as_fd());
         }
         result => result?,
     }

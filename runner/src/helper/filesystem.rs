@@ -1,10 +1,10 @@
-//! New file systems, made by the kernel's file system contexts, detached from any place.
+//! New file systems, made by the kernel's file system contexts, detached from any place until they are attached to one.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
 
 use crate::setup::{Cause, SetupError, Step};
 
@@ -75,3 +75,9 @@ pub(super) fn make(
 }
 
 const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// Puts a detached mount on the place that `target` stands for.
+pub(super) fn attach(tree: &OwnedFd, target: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    rustix::mount::move_mount(tree, "", target, "", flags)
+}

@@ -51,14 +51,14 @@ fn cover(place: BorrowedFd<'_>, path: &Path) -> Result<(), SetupError> {
     // Read-only also for the device: else its mode could be changed, and it is the host's.
     let change = MountChange { set: libc::MOUNT_ATTR_RDONLY, ..MountChange::default() };
     sys::mount_setattr(tree.as_fd(), change).map_err(Step::Mask.at(path))?;
-    mount::attach(&tree, place).map_err(Step::Mask.at(path))
+    filesystem::attach(&tree, place).map_err(Step::Mask.at(path))
 }
 
 fn remount_readonly(place: BorrowedFd<'_>) -> std::io::Result<()> {
     let tree = mount::copy(place, Depth::Recursive)?;
     let change = MountChange { set: libc::MOUNT_ATTR_RDONLY, recursive: true, ..MountChange::default() };
     sys::mount_setattr(tree.as_fd(), change)?;
-    Ok(mount::attach(&tree, place)?)
+    Ok(filesystem::attach(&tree, place)?)
 }
 
 const NULL_MAJOR: u32 = 1;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags};
+use rustix::mount::OpenTreeFlags;
 
 use super::target::{self, Created, Kind, Links};
 use super::{cgroup, filesystem};
@@ -24,19 +24,13 @@ pub(super) fn mount_all(
         let tree = make(mount)?;
         let target = find_target(root, &destination, mount, created)?;
         refuse_procfs(&destination, &tree, &target)?;
-        attach(&tree, target.as_fd()).map_err(Step::Mount.at(&destination))?;
+        filesystem::attach(&tree, target.as_fd()).map_err(Step::Mount.at(&destination))?;
         if matches!(mount.kind, MountKind::Cgroup) && !cgroup::is_unified() {
             cgroup::mount_hierarchies(root, &destination)?;
         }
         change(&tree, mount).map_err(Step::Mount.at(&destination))?;
     }
     Ok(())
-}
-
-/// Puts a detached mount on the place that `target` stands for.
-pub(super) fn attach(tree: &OwnedFd, target: BorrowedFd<'_>) -> Result<(), Errno> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    rustix::mount::move_mount(tree, "", target, "", flags)
 }
 
 /// What the target of a mount has to be.

@@ -165,7 +165,7 @@ fn stub_paths(mounts: &[Mount]) -> BTreeMap<PathBuf, Kind> {
 
 fn attach(mount: &OwnedFd, place: &Path) -> Result<(), SetupError> {
     target::open_host(place)
-        .and_then(|target| mount::attach(mount, target.as_fd()))
+        .and_then(|target| filesystem::attach(mount, target.as_fd()))
         .map_err(Step::Rootfs.at(place))
 }
 

@@ -105,7 +105,7 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
             Some("the file system is read-only; `--root DIR` or TUG_ROOT puts the store elsewhere")
         }
         io::ErrorKind::PermissionDenied if !rustix::process::geteuid().is_root() => {
-            Some("this version needs root to unpack and to run images")
+            Some("this version needs root to build, unpack and run images")
         }
         io::ErrorKind::PermissionDenied => Some("check who owns the file, and how it may be used"),
         _ => None,
